@@ -1,0 +1,313 @@
+"""Opens the index file: checks, migrations, and one way to read and one way to write it.
+
+Pony owns the connections (one per thread). Reads are snapshots on that connection; writes are short
+transactions under a lock file, because SQLite up to 3.51.2 can corrupt a WAL database when a
+checkpoint races with a commit, and because its busy handler is not fair between processes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import importlib.resources
+import os
+import sqlite3
+import stat
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+from pathlib import Path
+
+from pony import orm
+
+from runicorn_db import errors
+from runicorn_db.entities import define_entities
+from runicorn_db.patterns import matches
+from runicorn_db.text import fold
+
+APPLICATION_ID = 1383427689
+OLDEST_SQLITE = (3, 34, 0)
+NETWORK_FILESYSTEMS = frozenset(
+    "9p afs beegfs ceph cifs fuse.ceph fuse.glusterfs fuse.sshfs fuse.s3fs gfs2 glusterfs gpfs lustre ncpfs nfs nfs4"
+    " ocfs2 panfs pvfs2 smb3 smbfs".split()
+)
+_CHECKPOINT_BYTES = 4 << 20
+_TRUNCATE_BYTES = 48 << 20
+_LOCK_POLL_SECONDS = 0.004
+
+
+class Interrupt:
+    """Lets one thread take back the question that another is asking of the store."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._is_cancelled = False
+
+    def cancel(self) -> None:
+        """Make the running question, or the next one with this object, raise `errors.Interrupted`."""
+        with self._lock:
+            self._is_cancelled = True
+            if self._connection is not None:
+                self._connection.interrupt()
+
+    def check(self) -> None:
+        if self._is_cancelled:
+            raise errors.Interrupted("The question was taken back")
+
+    @contextlib.contextmanager
+    def watching(self, connection: sqlite3.Connection) -> Iterator[None]:
+        with self._lock:
+            self.check()
+            self._connection = connection
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._connection = None
+
+
+class Database:
+    """One index file, opened; created and brought to the newest schema where needed.
+
+    Raises `IndexUnusable` (or a subclass) with a sentence that says what to do.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, timeout: float = 5.0) -> None:
+        self.path = Path(path).expanduser().absolute()
+        self.timeout = timeout
+        self._lock_path = self.path.with_name(self.path.name + ".lock")
+        self._write_lock = threading.Lock()
+        self._connections: weakref.WeakSet[sqlite3.Connection] = weakref.WeakSet()
+        self._local = threading.local()
+        check_sqlite()
+        _prepare_file(self.path)
+        with _unusable_if_broken(self.path), self._locked():
+            migrate(self.path, timeout)
+        self.pony = orm.Database()
+        self.entities = define_entities(self.pony)
+        self.pony.on_connect("sqlite")(self._configure)
+        with _unusable_if_broken(self.path):
+            self.pony.bind(
+                "sqlite", str(self.path), create_db=False, timeout=timeout, check_same_thread=False, cached_statements=256
+            )
+            # The tables are made by the migrations; create_tables=True would take the write lock at every start.
+            self.pony.generate_mapping(create_tables=False, check_tables=False)
+
+    def _configure(self, _database: orm.Database, connection: sqlite3.Connection) -> None:
+        self._connections.add(connection)
+        self._local.connection = connection
+        connection.text_factory = str
+        for pragma in (
+            "journal_mode = wal",
+            "synchronous = normal",
+            "wal_autocheckpoint = 0",
+            "temp_store = memory",
+            "cache_size = -8000",
+            # Pony switches this on; searches here fold case themselves and use no LIKE.
+            "case_sensitive_like = false",
+        ):
+            connection.execute(f"PRAGMA {pragma}").fetchall()
+        connection.create_function("fold", 1, _fold_or_none, deterministic=True)
+        connection.create_function("matches", 2, matches, deterministic=True)
+
+    def _connection(self) -> sqlite3.Connection:
+        """This thread's connection, as Pony has it now. Needs a db_session around it."""
+        self.pony.select("1")
+        return self._local.connection
+
+    @contextlib.contextmanager
+    def snapshot(self, interrupt: Interrupt | None = None) -> Iterator[sqlite3.Connection]:
+        """Everything read inside is of one moment; writers are not held up."""
+        with translated(), orm.db_session:
+            connection = self._connection()
+            with interrupt.watching(connection) if interrupt else contextlib.nullcontext():
+                connection.execute("BEGIN")
+                try:
+                    yield connection
+                finally:
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
+
+    @contextlib.contextmanager
+    def writing(self, *, durable: bool = False) -> Iterator[sqlite3.Connection]:
+        """One write transaction, committed at the end; `durable` survives a power cut as well as a crash.
+
+        Raises `StoreBusy` when other writers do not let go in time, `StorageFull` when nothing could be written.
+        """
+        with translated(), self._locked(), orm.db_session:
+            connection = self._connection()
+            connection.execute(f"PRAGMA synchronous = {'full' if durable else 'normal'}")
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+            self._checkpoint(connection)
+
+    def _checkpoint(self, connection: sqlite3.Connection) -> None:
+        # Here and nowhere else (autocheckpoint is off): the lock is held, so no commit can race with it.
+        try:
+            size = self.path.with_name(self.path.name + "-wal").stat().st_size
+        except FileNotFoundError:
+            return
+        if size > _CHECKPOINT_BYTES:
+            mode = "truncate" if size > _TRUNCATE_BYTES else "passive"
+            connection.execute("PRAGMA busy_timeout = 50")
+            connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
+            connection.execute(f"PRAGMA busy_timeout = {int(self.timeout * 1000)}")
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        deadline = time.monotonic() + self.timeout
+        if not self._write_lock.acquire(timeout=self.timeout):
+            raise errors.StoreBusy("Database is busy")
+        try:
+            descriptor = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            try:
+                while True:
+                    try:
+                        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                        break
+                    except BlockingIOError:
+                        if time.monotonic() > deadline:
+                            raise errors.StoreBusy("Database is busy") from None
+                        time.sleep(_LOCK_POLL_SECONDS)
+                yield
+            finally:
+                os.close(descriptor)
+        finally:
+            self._write_lock.release()
+
+    def close(self) -> None:
+        """Close the connections of every thread; the last one to close moves the WAL into the file."""
+        with self._locked():
+            for connection in list(self._connections):
+                connection.close()
+            self._connections.clear()
+
+
+def _fold_or_none(value: object) -> str | None:
+    return None if value is None else fold(str(value))
+
+
+def check_sqlite() -> None:
+    """Raises `IndexUnusable` when this interpreter's SQLite is too old or has no trigram search."""
+    advice = "run it with an interpreter that brings its own SQLite: uvx --python 3.13 runicorn-tui"
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        raise errors.IndexUnusable(f"SQLite {sqlite3.sqlite_version} is too old (3.34 is needed): {advice}")
+    with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+        try:
+            connection.execute("CREATE VIRTUAL TABLE probe USING fts5 (text, tokenize = 'trigram')")
+        except sqlite3.OperationalError as error:
+            raise errors.IndexUnusable(f"SQLite {sqlite3.sqlite_version} has no full-text search: {advice}") from error
+
+
+def network_filesystem(path: Path, mountinfo: Path = Path("/proc/self/mountinfo")) -> str | None:
+    """The type of the network filesystem that `path` is or would be on, None on a local one (or where unknown)."""
+    try:
+        lines = mountinfo.read_text(errors="replace").splitlines()
+    except OSError:
+        return None
+    real = os.path.realpath(path)
+    best, found = -1, None
+    for line in lines:
+        left, _, right = line.partition(" - ")
+        mount_point = left.split()[4].replace("\\040", " ")
+        if (real + "/").startswith(mount_point.rstrip("/") + "/") and len(mount_point) >= best:
+            best, found = len(mount_point), right.split()[0]
+    return found if found in NETWORK_FILESYSTEMS else None
+
+
+def _prepare_file(path: Path) -> None:
+    if (kind := network_filesystem(path)) is not None:
+        raise errors.IndexUnusable(
+            f"{path} is on a network filesystem ({kind}), where SQLite cannot share an index safely:"
+            " name a file on a local disk with --db"
+        )
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK, 0o600)
+    except IsADirectoryError:
+        raise errors.NotAnIndex(f"{path} is a folder: name a file with --db") from None
+    except OSError as error:
+        raise errors.IndexUnusable(f"Cannot open the index {path}: {error.strerror}") from error
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise errors.NotAnIndex(f"{path} is not a regular file: name another one with --db")
+        head = os.pread(descriptor, 16, 0)
+    finally:
+        os.close(descriptor)
+    if head and head != b"SQLite format 3\0":
+        raise errors.NotAnIndex(f"{path} is not an index of runicorn-tui; it was left alone: name another file with --db")
+
+
+def migrations() -> list[str]:
+    """The SQL of each schema version, oldest first; version n is the n-th."""
+    folder = importlib.resources.files("runicorn_db") / "migrations"
+    return [file.read_text("utf-8") for file in sorted(folder.iterdir(), key=lambda f: f.name) if file.name.endswith(".sql")]
+
+
+def migrate(path: Path, timeout: float) -> None:
+    """Bring the file to the newest schema, all or nothing; a foreign or newer file is left alone."""
+    steps = migrations()
+    with contextlib.closing(sqlite3.connect(path, timeout=timeout, isolation_level=None)) as connection:
+        (application,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if application != APPLICATION_ID and (tables or application):
+            raise errors.NotAnIndex(
+                f"{path} is another program's database; it was left alone: name another file with --db"
+            )
+        if version > len(steps):
+            raise errors.SchemaTooNew(
+                f"{path} was written by a newer runicorn-tui (schema {version}, this one knows {len(steps)}):"
+                " upgrade, or name another file with --db"
+            )
+        if version == len(steps):
+            return
+        connection.execute("PRAGMA journal_mode = wal")
+        for number, step in enumerate(steps[version:], version + 1):
+            connection.executescript(f"BEGIN IMMEDIATE;\n{step}\nPRAGMA user_version = {number};\nCOMMIT;")
+
+
+@contextlib.contextmanager
+def _unusable_if_broken(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except errors.StoreBusy:
+        raise errors.IndexUnusable(f"{path} is in use by another process that does not let go: try again") from None
+    except (sqlite3.Error, orm.core.DBException) as error:
+        raise errors.NotAnIndex(
+            f"{path} cannot be used as an index ({error}); it was left alone: see `runicorn-tui doctor`,"
+            " or name another file with --db"
+        ) from error
+
+
+@contextlib.contextmanager
+def translated() -> Iterator[None]:
+    """Turns what SQLite and Pony raise into the store's own errors."""
+    try:
+        yield
+    except orm.core.DBException as error:
+        cause = error.original_exc if isinstance(error.original_exc, sqlite3.Error) else sqlite3.Error(str(error))
+        raise _translate(cause) from error
+    except sqlite3.Error as error:
+        raise _translate(error) from error
+
+
+def _translate(error: sqlite3.Error) -> errors.StoreError:
+    name = getattr(error, "sqlite_errorname", "") or ""
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        return errors.StoreBusy("Database is busy")
+    if name == "SQLITE_FULL":
+        return errors.StorageFull("Storage is full: nothing was changed")
+    if name == "SQLITE_INTERRUPT":
+        return errors.Interrupted("The question was taken back")
+    if "user-defined function raised exception" in str(error):
+        return errors.InvalidQuery("The regular expression takes too long: make it simpler")
+    return errors.QueryFailed(f"Database query failed: {error}")

@@ -1,0 +1,1 @@
+"""Readers of experiments on disk, one module for each tracker and each kind of file."""

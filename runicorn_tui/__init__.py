@@ -1,0 +1,1 @@
+"""Runicorn experiments in the terminal: the browser and the command line."""

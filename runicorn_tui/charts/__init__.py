@@ -1,0 +1,1 @@
+"""Line charts as styled text: pure functions, no widget."""

@@ -1,0 +1,144 @@
+"""The command line: finds the command, turns what goes wrong into a sentence and an exit code."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from io import TextIOWrapper
+from typing import Any, NoReturn
+
+import click
+from click.shell_completion import CompletionItem
+
+from runicorn_db import __version__
+from runicorn_db.errors import StoreError
+from runicorn_tui.exit_codes import FAILURE, INTERRUPTED, OUTPUT_CLOSED, USAGE, exit_code_of
+from runicorn_tui.settings import InvalidSetting
+
+PROGRAM = "runicorn-tui"
+
+COMMANDS = {
+    "browse": "runicorn_tui.commands.browse",
+    "ls": "runicorn_tui.commands.ls",
+    "show": "runicorn_tui.commands.show",
+    "metrics": "runicorn_tui.commands.metrics",
+    "rm": "runicorn_tui.commands.rm",
+    "restore": "runicorn_tui.commands.restore",
+    "sync": "runicorn_tui.commands.sync",
+    "serve": "runicorn_tui.commands.serve",
+    "roots": "runicorn_tui.commands.roots",
+    "demo": "runicorn_tui.commands.demo",
+    "doctor": "runicorn_tui.commands.doctor",
+    "completion": "runicorn_tui.commands.completion",
+}
+
+_HELP = """Browse, search, chart, clean up and script Runicorn experiments in a terminal.
+
+Without a command, the browser opens: on the folders named as ROOT, otherwise on the storage root that
+Runicorn itself would use, otherwise on everything in the index. A first word that is a command is a
+command: write ./demo for a folder called demo.
+"""
+
+_EPILOG = """\b
+Examples:
+  runicorn-tui                       the browser
+  runicorn-tui ~/runs /mnt/lab       the browser on two storage roots
+  runicorn-tui --serve               the same, with the REST API beside it
+  runicorn-tui ls 'status:failed acc<0.5' --json
+  runicorn-tui rm --where 'status:failed age>30d' --dry-run
+
+\b
+Exit codes:
+  0 ok   1 failure   2 usage   3 the index cannot be used   4 not found
+  5 partly failed   130 interrupted   141 whoever read the output went away
+"""
+
+
+class Commands(click.Group):
+    """Imports a command when it is used; what begins with no command is `browse`."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        module = COMMANDS.get(cmd_name)
+        return None if module is None else import_module(module).command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        own = ("--help", "-h", "--version")
+        is_completing_first_word = ctx.resilient_parsing and not args
+        if not is_completing_first_word and (not args or (args[0] not in COMMANDS and args[0] not in own)):
+            args = ["browse", *args]
+        return super().parse_args(ctx, args)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        browse = self.get_command(ctx, "browse")
+        assert browse is not None
+        parameters = [p for p in (*browse.params, *self.params) if isinstance(p, click.Option)]
+        records = [record for p in (*parameters, self.get_help_option(ctx)) if p and (record := p.get_help_record(ctx))]
+        with formatter.section("Options"):
+            formatter.write_dl(records)
+        self.format_commands(ctx, formatter)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        return [*super().shell_complete(ctx, incomplete), CompletionItem(incomplete, type="dir")]
+
+
+@click.group(
+    cls=Commands,
+    help=_HELP,
+    epilog=_EPILOG,
+    subcommand_metavar="[ROOT]... | COMMAND ...",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")
+def cli() -> None:
+    pass
+
+
+def suggestion(word: str) -> str:
+    """The command that `word` may have been meant to be, as a sentence, or nothing."""
+    close = difflib.get_close_matches(word, COMMANDS, n=1)
+    return f" Did you mean the command '{close[0]}'?" if close else ""
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command line and returns its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A locale without the glyphs of the tables must not end the program.
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        result: Any = cli.main(arguments, prog_name=PROGRAM, standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Python would complain once more when it flushes stdout at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OUTPUT_CLOSED
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        return INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except InvalidSetting as error:
+        return _fail(error, USAGE)
+    except StoreError as error:
+        return _fail(error, exit_code_of(error))
+    except OSError as error:
+        return _fail(error, FAILURE)
+    return result if isinstance(result, int) else 0
+
+
+def _fail(error: Exception, code: int) -> int:
+    from runicorn_tui.terminal import safe
+
+    click.echo(f"{PROGRAM}: {safe(error)}", err=True)
+    return code
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    sys.exit(run(arguments))

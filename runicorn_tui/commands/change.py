@@ -1,0 +1,55 @@
+"""What `rm` and `restore` share: ids from beginnings of ids, and the answer id by id."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from runicorn_db.errors import UnknownExperiment
+from runicorn_tui import output
+from runicorn_tui.exit_codes import FAILURE, NOT_FOUND, OK, PARTLY_FAILED
+
+if TYPE_CHECKING:
+    from runicorn_db.store import Store
+
+NOT_IN_INDEX = "not found"
+
+
+def resolve_all(store: Store, prefixes: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """The ids that the beginnings stand for, each once, and what was not found with the reason.
+
+    Raises InvalidQuery for a beginning that several ids share: none of them may be meant.
+    """
+    ids: dict[str, None] = {}
+    unknown: dict[str, str] = {}
+    for prefix in prefixes:
+        try:
+            ids[store.resolve(prefix)] = None
+        except UnknownExperiment:
+            unknown[prefix] = NOT_IN_INDEX
+    return list(ids), unknown
+
+
+def print_result(
+    verb: str,
+    results: Mapping[str, bool],
+    errors: Mapping[str, str],
+    *,
+    as_json: bool,
+    batches: Sequence[int] | None = None,
+) -> int:
+    """Reports each failure and returns the exit code: partly failed, or why everything failed."""
+    succeeded = sum(results.values())
+    for experiment_id, reason in errors.items():
+        output.note(f"{experiment_id}: {reason}")
+    if as_json:
+        answer: dict[str, object] = {verb: succeeded, "failed": len(errors)}
+        if batches is not None:
+            answer["batches"] = batches
+        all_results = {**results, **dict.fromkeys(errors, False)}
+        output.write_json({**answer, "results": all_results, "errors": errors})
+    if not errors:
+        return OK
+    if succeeded:
+        return PARTLY_FAILED
+    return NOT_FOUND if all(reason == NOT_IN_INDEX for reason in errors.values()) else FAILURE

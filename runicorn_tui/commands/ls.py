@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from runicorn_db.query import MAX_PER_PAGE, ORDER_FIELDS, Experiment, ExperimentQuery, OrderField
+from runicorn_tui.commands import options
+
+if TYPE_CHECKING:
+    from runicorn_db.store import Store
+
+Form = Literal["table", "json", "jsonl", "csv"]
+
+_FROM_A_TO_Z = ("name", "project", "status")
+
+
+class FilterFirst(click.Command):
+    """Says how to write a filter that begins with a minus sign."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if not error.option_name.startswith("--"):
+                error.message += " A filter that begins with - is written after --, or with ! in place of the -."
+            raise
+
+
+@click.command(
+    "ls",
+    cls=FilterFirst,
+    short_help="List experiments.",
+    epilog=options.examples(
+        "runicorn-tui ls",
+        "runicorn-tui ls 'status:failed age>30d' --sort size_bytes",
+        "runicorn-tui ls 'project:vision acc>0.9' --json | jq -r '.[].id'",
+        "runicorn-tui ls --limit 0 --csv > experiments.csv",
+    ),
+)
+@click.argument("words", nargs=-1, metavar="[FILTER]")
+@options.db
+@click.option("--sort", type=click.Choice(ORDER_FIELDS), default="created_at", help="Field to sort by.")
+@click.option("--reverse", is_flag=True, help="The other way round: oldest or smallest first, names from Z to A.")
+@click.option("--limit", type=click.IntRange(min=0), default=50, metavar="N", help="At most N (50); 0 lists all.")
+@options.json
+@click.option("--jsonl", "as_jsonl", is_flag=True, help="Print JSON, one experiment a line.")
+@options.csv
+def command(
+    words: tuple[str, ...],
+    db: Path | None,
+    sort: OrderField,
+    reverse: bool,
+    limit: int,
+    as_json: bool,
+    as_jsonl: bool,
+    as_csv: bool,
+) -> None:
+    """List experiments that match FILTER, newest first.
+
+    Reads the index as it is: `runicorn-tui sync` brings it up to date.
+    """
+    from runicorn_tui import output
+    from runicorn_tui.index import open_index
+    from runicorn_tui.settings import load
+
+    if as_json + as_jsonl + as_csv > 1:
+        raise click.UsageError("--json, --jsonl and --csv exclude each other.")
+    form: Form = "json" if as_json else "jsonl" if as_jsonl else "csv" if as_csv else "table"
+    query = ExperimentQuery(
+        filter=options.criteria(" ".join(words)), order_by=sort, order_desc=(sort not in _FROM_A_TO_Z) != reverse
+    )
+    with open_index(load({"db": db})) as store:
+        listed, total = print_experiments(store, query, limit=limit, form=form)
+        if total == 0 and not store.roots():
+            output.note("The index is empty: fill it with runicorn-tui sync [ROOT]...")
+        elif listed < total:
+            output.note(f"{listed:,} of {total:,} experiments; --limit 0 lists all.")
+
+
+def print_experiments(store: Store, query: ExperimentQuery, *, limit: int, form: Form) -> tuple[int, int]:
+    """Prints at most `limit` experiments (0: all), page by page; how many were printed and how many match."""
+    from runicorn_tui import output
+    from runicorn_tui.rows import COLUMNS, CSV_FIELDS, cells, csv_cells, item
+
+    pages = _Pages(store, query, limit)
+    now = time.time()
+    match form:
+        case "json":
+            with output.JsonArray() as array:
+                for experiments in pages:
+                    array.add(map(item, experiments))
+        case "jsonl":
+            for experiments in pages:
+                output.write_bytes(b"".join(output.json_bytes(item(e)) + b"\n" for e in experiments))
+        case "csv":
+            csv = output.CsvTable(CSV_FIELDS)
+            for experiments in pages:
+                csv.add(map(csv_cells, experiments))
+        case "table":
+            table = output.Table(COLUMNS)
+            for experiments in pages:
+                table.add(cells(e, now) for e in experiments)
+    return pages.listed, pages.total
+
+
+class _Pages:
+    """Pages of experiments, each asked for when it is needed; `listed` and `total` count afterwards."""
+
+    def __init__(self, store: Store, query: ExperimentQuery, limit: int) -> None:
+        self._store = store
+        self._query = query
+        self._limit = limit
+        self.listed = 0
+        self.total = 0
+
+    def __iter__(self) -> Iterator[tuple[Experiment, ...]]:
+        cursor: str | None = None
+        while True:
+            wanted = self._limit - self.listed if self._limit else MAX_PER_PAGE
+            page = self._store.find(replace(self._query, per_page=min(wanted, MAX_PER_PAGE), cursor=cursor))
+            self.total = self.total or page.total
+            self.listed += len(page.experiments)
+            if page.experiments:
+                yield page.experiments
+            cursor = page.next_cursor
+            if cursor is None or self.listed == self._limit:
+                return

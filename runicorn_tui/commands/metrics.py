@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from runicorn_db.query import MAX_DOWNSAMPLE
+from runicorn_tui.commands import options
+
+_STEP_RANGE = re.compile(r"(-?\d{1,19})?:(-?\d{1,19})?", re.ASCII)
+
+
+def _step_range(_ctx: click.Context, _option: click.Parameter, text: str | None) -> tuple[int | None, int | None]:
+    if text is None:
+        return None, None
+    match = _STEP_RANGE.fullmatch(text)
+    if match is None or text == ":":
+        raise click.BadParameter("write A:B, A: or :B with whole numbers.")
+    first, last = (None if part is None else int(part) for part in match.groups())
+    return first, last
+
+
+@click.command(
+    "metrics",
+    short_help="Print the metric series of one experiment.",
+    epilog=options.examples(
+        "runicorn-tui metrics 20250114_15 --metric loss --metric accuracy",
+        "runicorn-tui metrics 20250114_15 --step-range 100:500 --csv > series.csv",
+        "runicorn-tui metrics 20250114_15 --downsample 100 --json",
+    ),
+)
+@click.argument("prefix", metavar="ID")
+@options.db
+@click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Only this metric; may be given again.")
+@click.option("--step-range", callback=_step_range, metavar="A:B", help="Only steps from A to B; either may be left out.")
+@click.option("--downsample", type=click.IntRange(1, MAX_DOWNSAMPLE), metavar="N", help="At most N rows.")
+@options.json
+@options.csv
+def command(
+    prefix: str,
+    db: Path | None,
+    metrics: tuple[str, ...],
+    step_range: tuple[int | None, int | None],
+    downsample: int | None,
+    as_json: bool,
+    as_csv: bool,
+) -> None:
+    """Print the metric series of one experiment, one row for each step.
+
+    Downsampling keeps the first and the last row and, for each metric, those of its minimum and maximum.
+    """
+    from runicorn_db.query import MetricsQuery
+    from runicorn_tui import output
+    from runicorn_tui.index import open_index
+    from runicorn_tui.settings import load
+
+    if as_json and as_csv:
+        raise click.UsageError("--json and --csv exclude each other.")
+    with open_index(load({"db": db})) as store:
+        query = MetricsQuery(
+            experiment_id=store.resolve(prefix),
+            metrics=metrics,
+            step_min=step_range[0],
+            step_max=step_range[1],
+            downsample=downsample,
+        )
+        table = store.series(query)
+    if as_json:
+        from runicorn_tui.rows import metrics_item
+
+        output.write_json(metrics_item(table, query))
+        return
+    columns = [table.values[metric] for metric in table.metrics]
+    header = ["global_step", *table.metrics]
+    if as_csv:
+        output.CsvTable(header).add(zip(table.steps, *columns, strict=True))
+    else:
+        shown = output.Table([output.Column(title=title, align="right") for title in header])
+        shown.add([str(step), *("" if v is None else repr(v) for v in row)] for step, *row in zip(table.steps, *columns))
+    if table.unknown:
+        output.note(f"No such metric: {', '.join(table.unknown)}")
+    if table.is_downsampled:
+        output.note(f"{len(table.steps):,} of {table.available_points:,} rows.")

@@ -1,0 +1,61 @@
+"""Options that several commands share, and what their values mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from runicorn_db.criteria import Criteria
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+db = click.option(
+    "--db", type=click.Path(path_type=Path), metavar="PATH", help="Index file; without it, yours in your data directory."
+)
+json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+csv = click.option("--csv", "as_csv", is_flag=True, help="Print CSV (RFC 4180).")
+roots = click.argument("roots", nargs=-1, type=click.Path(path_type=Path), metavar="[ROOT]...")
+ids = click.argument("prefixes", nargs=-1, metavar="[ID]...")
+
+
+def server(command: Command) -> Command:
+    """`--host` and `--port`."""
+    command = click.option("--port", type=click.IntRange(0, 65535), metavar="P", help="Port of the REST server.")(command)
+    return click.option("--host", metavar="H", help="Address of the REST server; 127.0.0.1 without it.")(command)
+
+
+def examples(*lines: str) -> str:
+    """An epilog that shows command lines as they are typed."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+class FilterNotUnderstood(click.UsageError):
+    """A filter of which a part was not understood: it would match more than was meant, so it never acts."""
+
+    def __init__(self, text: str, marks: list[tuple[int, int, str]]) -> None:
+        super().__init__("\n".join(message for _, _, message in marks))
+        self._text = text
+        self._marks = marks
+
+    def show(self, file: Any = None) -> None:
+        from runicorn_tui.output import width
+        from runicorn_tui.terminal import safe
+
+        click.echo(f"  {safe(self._text)}", file=file, err=True)
+        for column, length, message in self._marks:
+            before = safe(self._text[:column])
+            marked = max(1, width(safe(self._text[column : column + length])))
+            click.echo(f"  {' ' * width(before)}{'^' * marked} {safe(message)}", file=file, err=True)
+
+
+def criteria(text: str) -> Criteria:
+    """The filter as criteria. Raises FilterNotUnderstood, which ends in exit code 2."""
+    from runicorn_db.filter_language import parse
+
+    parsed, notes = parse(text)
+    if notes:
+        raise FilterNotUnderstood(text, [(note.column, note.length, note.message) for note in notes])
+    return parsed

@@ -1,0 +1,186 @@
+"""Printing to stdout: tables for people, CSV and JSON for programs.
+
+Texts from data are made safe here for tables and CSV; JSON stays untouched.
+"""
+
+from __future__ import annotations
+
+import csv
+import shutil
+import sys
+import unicodedata
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import click
+
+from runicorn_tui.terminal import safe
+
+Cell = str | int | float | bool | None
+Format = Literal["table", "json", "jsonl", "csv"]
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_NARROWEST = 8
+
+
+def note(sentence: str) -> None:
+    """A sentence for the person at the terminal: on stderr, so that stdout carries only data."""
+    click.echo(safe(sentence), err=True)
+
+
+# JSON
+
+
+def json_bytes(value: object) -> bytes:
+    """`value` as JSON: non-finite numbers become null, lone surrogates U+FFFD."""
+    import msgspec
+
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        return msgspec.json.encode(_without_surrogates(msgspec.to_builtins(value)))
+
+
+def _without_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        parts: dict[Any, Any] = value
+        return {_without_surrogates(key): _without_surrogates(part) for key, part in parts.items()}
+    if isinstance(value, list):
+        items: list[Any] = value
+        return [_without_surrogates(item) for item in items]
+    return value
+
+
+def write_json(value: object) -> None:
+    """One JSON document on a line of its own."""
+    write_bytes(json_bytes(value) + b"\n")
+
+
+def write_bytes(data: bytes) -> None:
+    sys.stdout.flush()
+    sys.stdout.buffer.write(data)
+
+
+class JsonArray:
+    """One JSON array, written as its items become known, an item a line. Leave the `with` block to close it."""
+
+    def __init__(self) -> None:
+        self._opening = b"["
+
+    def __enter__(self) -> JsonArray:
+        return self
+
+    def add(self, items: Iterable[object]) -> None:
+        for item in items:
+            write_bytes(self._opening + b"\n" + json_bytes(item))
+            self._opening = b","
+
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        # After an error the array stays open: half a list must not pass for a whole one.
+        if error is None:
+            write_bytes(b"[]\n" if self._opening == b"[" else b"\n]\n")
+
+
+# CSV
+
+
+def csv_cell(value: Cell) -> Cell:
+    """Texts harmless for a spreadsheet: one that could be a formula begins with an apostrophe. Numbers stay."""
+    if not isinstance(value, str):
+        return value
+    return f"'{safe(value)}" if value.startswith(_FORMULA_STARTS) else safe(value)
+
+
+class CsvTable:
+    """CSV as RFC 4180 has it, written row by row; None is an empty cell."""
+
+    def __init__(self, header: Sequence[str]) -> None:
+        self._writer = csv.writer(sys.stdout, lineterminator="\r\n")
+        self._writer.writerow([csv_cell(title) for title in header])
+
+    def add(self, rows: Iterable[Sequence[Cell]]) -> None:
+        self._writer.writerows([csv_cell(cell) for cell in row] for row in rows)
+
+
+# Tables
+
+
+def width(text: str) -> int:
+    """How many terminal columns the text takes."""
+    if text.isascii():
+        return len(text)
+    wide = sum(unicodedata.east_asian_width(character) in "WF" for character in text)
+    nothing = sum(unicodedata.combining(character) != 0 or character in "\u200c\u200d" for character in text)
+    return len(text) + wide - nothing
+
+
+def shortened(text: str, columns: int) -> str:
+    """The text in at most so many terminal columns, with an ellipsis where it was cut."""
+    if width(text) <= columns:
+        return text
+    while text and width(text) > columns - 1:
+        text = text[:-1]
+    return text + "…"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """`is_elastic` columns give way when a terminal is too narrow."""
+
+    title: str
+    align: Literal["left", "right"] = "left"
+    is_elastic: bool = False
+
+
+class Table:
+    """Aligned columns for people. The first rows that are added settle the widths.
+
+    On a terminal a row fits its width; elsewhere nothing is cut.
+    """
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self._columns = columns
+        self._widths: list[int] | None = None
+        self._is_terminal = sys.stdout.isatty()
+
+    def add(self, rows: Iterable[Sequence[str]]) -> None:
+        texts = [[safe(cell) for cell in row] for row in rows]
+        if self._widths is None:
+            self._widths = self._fitted(texts)
+            self._write([column.title for column in self._columns])
+        for row in texts:
+            self._write(row)
+
+    def _fitted(self, rows: list[list[str]]) -> list[int]:
+        titles = [column.title for column in self._columns]
+        widths = [max(map(width, cells)) for cells in zip(titles, *rows, strict=True)]
+        if self._is_terminal:
+            surplus = sum(widths) + 2 * (len(widths) - 1) - shutil.get_terminal_size().columns
+            elastic = [i for i, column in enumerate(self._columns) if column.is_elastic]
+            while surplus > 0 and elastic:
+                widest = max(elastic, key=lambda i: widths[i])
+                if widths[widest] <= _NARROWEST:
+                    break
+                widths[widest] -= 1
+                surplus -= 1
+        return widths
+
+    def _write(self, row: Sequence[str]) -> None:
+        assert self._widths is not None
+        cells: list[str] = []
+        for text, columns, column in zip(row, self._widths, self._columns, strict=True):
+            shown = shortened(text, columns) if self._is_terminal and column.is_elastic else text
+            padding = " " * max(0, columns - width(shown))
+            cells.append(padding + shown if column.align == "right" else shown + padding)
+        click.echo("  ".join(cells).rstrip())
+
+
+def write_fields(values: Mapping[str, str]) -> None:
+    """`name  value` lines with the values below each other."""
+    longest = max((width(safe(name)) for name in values), default=0)
+    for name, value in values.items():
+        label = safe(name)
+        click.echo(f"{label}{' ' * (longest - width(label))}  {safe(value)}".rstrip())

@@ -1,0 +1,52 @@
+"""How far a sync is: a line that rewrites itself on a terminal, nothing elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from runicorn_tui.output import shortened
+from runicorn_tui.terminal import safe
+
+if TYPE_CHECKING:
+    from runicorn_db.sync import SyncProgress
+
+_INTERVAL = 0.1
+_BAR = 20
+_WORDS = {"scan": "looking for experiments", "list": "reading", "series": "reading series"}
+
+
+class ProgressLine:
+    """Call it with each SyncProgress; leave the `with` block to clear the line."""
+
+    def __init__(self) -> None:
+        self._is_terminal = sys.stderr.isatty()
+        self._drawn_at = 0.0
+        self._phase: tuple[str, str] | None = None
+
+    def __enter__(self) -> ProgressLine:
+        return self
+
+    def __call__(self, progress: SyncProgress) -> None:
+        now = time.monotonic()
+        phase = (progress.root, progress.phase)
+        if not self._is_terminal or (phase == self._phase and now - self._drawn_at < _INTERVAL):
+            return
+        self._phase, self._drawn_at = phase, now
+        sys.stderr.write(f"\r\x1b[K{drawn(progress)}")
+        sys.stderr.flush()
+
+    def __exit__(self, *_: object) -> None:
+        if self._phase is not None:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+
+def drawn(progress: SyncProgress) -> str:
+    """`lab: reading  [#####---------------] 1,234 of 5,678`"""
+    line = f"{shortened(safe(progress.root), 24)}: {_WORDS[progress.phase]}"
+    if not progress.total:
+        return f"{line}  {progress.done:,}"
+    filled = _BAR * min(progress.done, progress.total) // progress.total
+    return f"{line}  [{'#' * filled}{'-' * (_BAR - filled)}] {progress.done:,} of {progress.total:,}"

@@ -1,0 +1,146 @@
+"""Settings: flag > `RUNICORN_TUI_*` > project file > user file > default."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import platformdirs
+
+APP_NAME = "runicorn-tui"
+ENVIRONMENT_PREFIX = "RUNICORN_TUI_"
+PROJECT_FILE = ".runicorn-tui.toml"
+
+
+class InvalidSetting(ValueError):
+    """A setting that cannot be used; `str(error)` names where it was read and what is allowed."""
+
+
+def _setting(default: Any, help: str) -> Any:
+    return field(default=default, metadata={"help": help})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that can be set, with its default. `explanations()` gives the sentence for each."""
+
+    db: Path | None = _setting(None, "Index file; without it, index.db in your data directory.")
+    host: str = _setting("127.0.0.1", "Address the REST server listens on.")
+    port: int = _setting(23300, "Port the REST server listens on; 0 takes a free one.")
+    serve: bool = _setting(False, "Serve REST while the browser is open.")
+    rate_limit: bool = _setting(True, "Limit the requests of each client, as the V2 contract says.")
+    watch: bool = _setting(True, "Keep the index equal to the roots while the browser or the server runs.")
+    running_interval: float = _setting(2.0, "Seconds between two looks at running experiments.")
+    full_interval: float = _setting(60.0, "Seconds between two full scans of the roots.")
+    token_file: Path | None = _setting(
+        None, "File that holds the token REST clients must send; needed to listen beyond this machine."
+    )
+    allowed_hosts: tuple[str, ...] = _setting((), "Further names REST clients may call this server by.")
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise InvalidSetting(f"port must be from 0 to 65535, not {self.port}")
+        for name in ("running_interval", "full_interval"):
+            if not 0.1 <= getattr(self, name) <= 86400:
+                raise InvalidSetting(f"{name} must be from 0.1 to 86400 seconds, not {getattr(self, name)}")
+
+
+def explanations() -> dict[str, str]:
+    """Each setting and the sentence that explains it."""
+    return {f.name: f.metadata["help"] for f in fields(Settings)}
+
+
+def user_file() -> Path:
+    """Where the settings of this user are read from."""
+    return platformdirs.user_config_path(APP_NAME) / "config.toml"
+
+
+def load(
+    flags: Mapping[str, object] | None = None,
+    *,
+    environment: Mapping[str, str] | None = None,
+    directory: Path | None = None,
+) -> Settings:
+    """The settings in force in `directory` (default: the current one). A flag of None was not given.
+
+    Raises InvalidSetting for unknown names, wrong types and unreadable files.
+    """
+    values = _read_file(user_file())
+    values |= _read_file((directory or Path.cwd()) / PROJECT_FILE)
+    values |= _read_environment(os.environ if environment is None else environment)
+    values |= {name: value for name, value in (flags or {}).items() if value is not None}
+    return Settings(**values)
+
+
+def _read_file(path: Path) -> dict[str, Any]:
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except OSError as error:
+        raise InvalidSetting(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise InvalidSetting(f"{path}: not valid TOML: {error}") from error
+    hints = get_type_hints(Settings)
+    for name in document:
+        if name not in hints:
+            raise InvalidSetting(f"{path}: unknown setting '{name}'; known are {', '.join(hints)}")
+    return {name: _from_toml(value, hints[name], f"{path}: {name}", path.parent) for name, value in document.items()}
+
+
+def _from_toml(value: Any, hint: Any, where: str, base: Path) -> Any:
+    if hint == Path | None and isinstance(value, str):
+        return base / Path(value).expanduser()
+    if hint == tuple[str, ...] and isinstance(value, list):
+        texts: list[Any] = value
+        if all(isinstance(text, str) for text in texts):
+            return tuple(texts)
+    if hint is float and type(value) is int:
+        return float(value)
+    # type() and not isinstance: true is an int in Python, and no port in TOML.
+    if type(value) is hint:
+        return value
+    raise InvalidSetting(f"{where} must be {_kind(hint)}, not {value!r}")
+
+
+def _read_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    hints = get_type_hints(Settings)
+    values: dict[str, Any] = {}
+    for variable, text in environment.items():
+        if not variable.startswith(ENVIRONMENT_PREFIX) or not text:
+            continue
+        name = variable.removeprefix(ENVIRONMENT_PREFIX).lower()
+        if name not in hints:
+            known = ", ".join(ENVIRONMENT_PREFIX + known.upper() for known in hints)
+            raise InvalidSetting(f"{variable}: unknown setting; known are {known}")
+        values[name] = _from_text(text, hints[name], variable)
+    return values
+
+
+_WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+
+
+def _from_text(text: str, hint: Any, where: str) -> Any:
+    if hint is bool and text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    if hint is str:
+        return text
+    if hint == Path | None:
+        return Path(text).expanduser()
+    if hint == tuple[str, ...]:
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    if hint in (int, float):
+        try:
+            return hint(text)
+        except ValueError:
+            pass
+    raise InvalidSetting(f"{where} must be {_kind(hint)}, not {text!r}")
+
+
+def _kind(hint: Any) -> str:
+    kinds = {bool: "true or false", int: "a whole number", float: "a number", tuple[str, ...]: "a list of texts"}
+    return kinds.get(hint, "a text")

@@ -1,0 +1,38 @@
+"""Ctrl-C and SIGTERM for commands that finish what they have begun."""
+
+from __future__ import annotations
+
+import signal
+from threading import Event
+from types import FrameType
+
+
+class Stopping:
+    """Inside the `with` block the first SIGINT or SIGTERM only asks to stop; the second one interrupts at once.
+
+    Only the main thread may enter it.
+    """
+
+    def __init__(self) -> None:
+        self.event = Event()
+        self.signal: signal.Signals | None = None
+        self._previous: dict[signal.Signals, signal.Handlers | object] = {}
+
+    @property
+    def is_asked(self) -> bool:
+        return self.event.is_set()
+
+    def __enter__(self) -> Stopping:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._previous[number] = signal.signal(number, self._on_signal)
+        return self
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        if self.is_asked:
+            raise KeyboardInterrupt
+        self.signal = signal.Signals(number)
+        self.event.set()
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)  # pyright: ignore[reportArgumentType]

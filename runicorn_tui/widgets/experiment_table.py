@@ -1,0 +1,156 @@
+"""The list of experiments: its columns and its marks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from textual.message import Message
+
+from runicorn_db.query import Experiment, OrderField
+from runicorn_tui import format
+from runicorn_tui.marks import Marks
+from runicorn_tui.rows import RowPages
+from runicorn_tui.widgets.line_table import Column, LineTable, Tone
+
+ORDER_COLUMNS: dict[OrderField, str] = {
+    "created_at": "age",
+    "best_metric_value": "best",
+    "name": "name",
+    "project": "project",
+    "status": "status",
+    "duration_seconds": "duration",
+    "size_bytes": "size",
+    "updated_at": "updated",
+    "ended_at": "ended",
+}
+"""Which column shows what an order sorts by; also the order in which the sort key walks through them."""
+
+ORDER_NAMES: dict[OrderField, str] = {
+    **ORDER_COLUMNS,
+    "created_at": "created",
+}
+
+_STATUS_TONES: dict[str, Tone] = {"running": "live", "finished": "good", "failed": "bad", "interrupted": "warn"}
+
+
+def columns(clock: Callable[[], float]) -> list[Column[Experiment]]:
+    """All columns; what fits is decided by width."""
+
+    def age(experiment: Experiment) -> str:
+        return format.age(clock() - experiment.created_at)
+
+    return [
+        Column(id="name", title="name", width=14, grow=30, rank=0, text=lambda e: e.name),
+        Column(id="project", title="project", width=9, grow=5, rank=5, text=lambda e: e.project, tone="muted"),
+        Column(
+            id="status",
+            title="status",
+            width=13,
+            rank=1,
+            text=lambda e: format.status(e.status),
+            tone=lambda e: _STATUS_TONES.get(e.status, "plain"),
+        ),
+        Column(
+            id="best",
+            title="best",
+            width=9,
+            rank=3,
+            is_right=True,
+            text=lambda e: format.number(e.best_metric_value),
+        ),
+        Column(
+            id="metric",
+            title="metric",
+            width=8,
+            grow=6,
+            rank=6,
+            text=lambda e: format.text(e.best_metric_name),
+            tone="muted",
+        ),
+        Column(id="age", title="age", width=5, rank=2, is_right=True, text=age, tone="muted"),
+        Column(
+            id="duration",
+            title="duration",
+            width=10,
+            rank=7,
+            is_right=True,
+            text=lambda e: format.duration(e.duration_seconds),
+            tone="muted",
+        ),
+        Column(
+            id="size",
+            title="size",
+            width=7,
+            rank=8,
+            is_right=True,
+            text=lambda e: format.size(e.size_bytes),
+            tone="muted",
+        ),
+        Column(id="tags", title="tags", width=10, grow=14, rank=9, text=lambda e: " ".join(e.tags), tone="muted"),
+        Column(id="id", title="id", width=22, rank=10, text=lambda e: e.id, tone="muted"),
+        Column(
+            id="host", title="host", width=8, grow=10, rank=11, text=lambda e: format.text(e.hostname), tone="muted"
+        ),
+    ]
+
+
+class ExperimentTable(LineTable[Experiment]):
+    """Experiments with marks; a range is open from `anchor` to the cursor until it is closed."""
+
+    class Marked(Message):
+        """Other experiments are marked."""
+
+    def __init__(self, clock: Callable[[], float], *, id: str | None = None) -> None:
+        super().__init__(columns(clock), gutter=4, id=id)
+        self.marks = Marks()
+        self.anchor: int | None = None
+
+    @property
+    def pages(self) -> RowPages | None:
+        """The rows as pages of the store, once there are any."""
+        return self.rows if isinstance(self.rows, RowPages) else None
+
+    def gutter_text(self, index: int, row: Experiment | None) -> tuple[str, Tone]:
+        is_marked = row is not None and self.is_highlighted(index, row)
+        pin = "◆" if row is not None and row.is_pinned else " "
+        return f" {'●' if is_marked else ' '}{pin} ", "muted"
+
+    def is_highlighted(self, index: int, row: Experiment) -> bool:
+        return row.id in self.marks or self.is_in_range(index)
+
+    def is_in_range(self, index: int) -> bool:
+        if self.anchor is None:
+            return False
+        low, high = sorted((self.anchor, self.cursor))
+        return low <= index <= high
+
+    def mark_changed(self) -> None:
+        """Repaints after a change of the marks."""
+        self.refresh()
+        self.post_message(self.Marked())
+
+    async def mark_and_move(self) -> None:
+        """Marks or unmarks the cursor's experiment and steps on."""
+        row = self.current
+        if row is not None:
+            self.marks.toggle(row.id, row.size_bytes)
+            self.refresh_row(self.cursor)
+            self.post_message(self.Marked())
+            await self.go(self.cursor + 1)
+
+    async def extend(self, by: int) -> None:
+        """Marks the cursor's experiment, moves, and marks the one it comes to."""
+        for step in (0, by):
+            if step:
+                await self.go(self.cursor + step)
+            row = self.current
+            if row is not None:
+                self.marks.add(row.id, row.size_bytes)
+                self.refresh_row(self.cursor)
+        self.post_message(self.Marked())
+
+    async def go(self, index: int) -> None:
+        await super().go(index)
+        if self.anchor is not None:
+            # Every line between the anchor and the cursor may look different now.
+            self.refresh()

@@ -1,0 +1,358 @@
+"""A list of any length that draws only the lines on screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, Literal, Protocol, TypeVar
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from runicorn_tui import keys
+from runicorn_tui.terminal import safe
+
+Row = TypeVar("Row")
+RowT_co = TypeVar("RowT_co", covariant=True)
+Tone = Literal["plain", "muted", "mark", "good", "bad", "live", "warn", "dimmed"]
+
+GAP = 2
+
+
+class Rows(Protocol[RowT_co]):
+    """Where a table reads from. `row` answers at once, with None for what is not loaded."""
+
+    def __len__(self) -> int: ...
+    def row(self, index: int) -> RowT_co | None: ...
+    def is_loaded(self, first: int, last: int) -> bool: ...
+    async def ensure(self, first: int, last: int) -> None: ...
+
+
+class RowList(Generic[Row]):
+    """Rows that are all in memory."""
+
+    def __init__(self, rows: Sequence[Row] = ()) -> None:
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def row(self, index: int) -> Row | None:
+        return self._rows[index] if 0 <= index < len(self._rows) else None
+
+    def is_loaded(self, first: int, last: int) -> bool:
+        return True
+
+    async def ensure(self, first: int, last: int) -> None:
+        return
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column(Generic[Row]):
+    """`width` is what it needs, `grow` how many more cells it likes to have; a low `rank` stays longest."""
+
+    id: str
+    title: str
+    width: int
+    text: Callable[[Row], str]
+    rank: int
+    grow: int = 0
+    tone: Callable[[Row], Tone] | Tone = "plain"
+    is_right: bool = False
+
+
+def fit(text: str, width: int, *, is_right: bool = False) -> str:
+    """Exactly `width` cells: cut with an ellipsis or padded."""
+    # A name may be kilobytes of zero-width marks: what cannot show is not measured.
+    text = safe(text if len(text) <= 16 * width else text[: 16 * width])
+    length = cell_len(text)
+    if length > width:
+        return set_cell_size(text, width - 1) + "…" if width else ""
+    return " " * (width - length) + text if is_right else text + " " * (width - length)
+
+
+def widths(columns: Sequence[Column[Row]], room: int) -> dict[str, int]:
+    """Column id -> width for the columns that fit: low ranks first, what is left over to those that like to grow."""
+    chosen: dict[str, int] = {}
+    for column in sorted(columns, key=lambda column: column.rank):
+        needed = column.width + (GAP if chosen else 0)
+        if needed > room:
+            break
+        chosen[column.id] = column.width
+        room -= needed
+    for column in sorted(columns, key=lambda column: column.rank):
+        if column.id in chosen and column.grow:
+            more = min(column.grow, room)
+            chosen[column.id] += more
+            room -= more
+    return chosen
+
+
+class LineTable(ScrollView, Generic[Row], can_focus=True):
+    """Header, cursor and columns over any `Rows`. The cursor's move repaints two lines."""
+
+    COMPONENT_CLASSES = {
+        f"table--{part}"
+        for part in ("header", "cursor", "muted", "mark", "good", "bad", "live", "warn", "dimmed", "empty")
+    }
+    BINDINGS = keys.bindings("table")
+
+    class Moved(Message):
+        """The cursor stands on another row, or the rows are others."""
+
+    class Sorted(Message):
+        """A click on a column's title."""
+
+        def __init__(self, column_id: str) -> None:
+            super().__init__()
+            self.column_id = column_id
+
+    class Chosen(Message):
+        """A second click on the cursor's row."""
+
+    def __init__(self, columns: Sequence[Column[Row]], *, gutter: int = 1, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._columns = columns
+        self._gutter = gutter
+        self._shown: list[tuple[Column[Row], int]] = []
+        self._styles: dict[tuple[str, str], Style] = {}
+        self.rows: Rows[Row] = RowList[Row]()
+        self.cursor = 0
+        self.is_dimmed = False
+        self.empty: tuple[str, ...] = ()
+        """Lines to show, centred, instead of no rows."""
+        self.order: tuple[str, bool] | None = None
+        """The column of the order and whether it descends."""
+
+    # What is shown.
+
+    def show(self, rows: Rows[Row], cursor: int = 0) -> None:
+        """Other rows, with the cursor on one of them."""
+        self.rows = rows
+        self.cursor = max(0, min(cursor, len(rows) - 1))
+        self._set_virtual_size()
+        self._scroll_to_cursor()
+        self.refresh()
+        self.post_message(self.Moved())
+
+    def grown(self) -> None:
+        """The same rows, now with another length."""
+        self.cursor = max(0, min(self.cursor, len(self.rows) - 1))
+        self._set_virtual_size()
+        self.refresh()
+        self.post_message(self.Moved())
+
+    @property
+    def current(self) -> Row | None:
+        """The row under the cursor, when it is loaded."""
+        return self.rows.row(self.cursor) if len(self.rows) else None
+
+    @property
+    def body_height(self) -> int:
+        return max(1, self.size.height - 1)
+
+    @property
+    def top(self) -> int:
+        """The first row on screen."""
+        return self.scroll_offset.y
+
+    def refresh_row(self, index: int) -> None:
+        self.refresh(Region(0, index - self.top + 1, self.size.width, 1))
+
+    def _set_virtual_size(self) -> None:
+        # One line more than rows: the header always covers the first line.
+        self.virtual_size = Size(self.size.width, len(self.rows) + 1)
+
+    def on_resize(self, event: events.Resize) -> None:
+        room = self.size.width - self._gutter - 1
+        fitting = widths(self._columns, room)
+        self._shown = [(column, fitting[column.id]) for column in self._columns if column.id in fitting]
+        self._set_virtual_size()
+        self._scroll_to_cursor()
+        self._read_visible()
+
+    def _scroll_to_cursor(self) -> None:
+        top = self.top
+        if not top <= self.cursor < top + self.body_height:
+            self._scroll(self.cursor - self.body_height // 2)
+
+    def _scroll(self, top: int) -> None:
+        top = max(0, min(top, len(self.rows) - self.body_height))
+        self.scroll_to(y=top, animate=False, immediate=True, force=True)
+
+    # Drawing.
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._styles.clear()
+
+    def gutter_text(self, index: int, row: Row | None) -> tuple[str, Tone]:
+        """What stands before the columns."""
+        return " " * self._gutter, "plain"
+
+    def is_highlighted(self, index: int, row: Row) -> bool:
+        """Whether the whole row is drawn as marked."""
+        return False
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        if y == 0:
+            return self._header(width)
+        index = self.top + y - 1
+        if not len(self.rows):
+            return self._empty_line(y - 1, width)
+        if index >= len(self.rows):
+            return Strip.blank(width, self._style("plain", "row"))
+        row = self.rows.row(index)
+        if row is None:
+            return self._absent_line(index, width)
+        return self._line(index, row, width)
+
+    def _header(self, width: int) -> Strip:
+        parts = [" " * self._gutter]
+        for column, size in self._shown:
+            arrow = ""
+            if self.order is not None and self.order[0] == column.id:
+                arrow = "↓" if self.order[1] else "↑"
+            title = f"{arrow} {column.title}" if column.is_right and arrow else f"{column.title} {arrow}".rstrip()
+            parts.append(fit(title, size, is_right=column.is_right) + " " * GAP)
+        style = self._style("header", "header")
+        return Strip([Segment("".join(parts), style)]).adjust_cell_length(width, style)
+
+    def _empty_line(self, y: int, width: int) -> Strip:
+        line = y - max(0, (self.body_height - len(self.empty)) // 2 - 1)
+        text = safe(self.empty[line]) if 0 <= line < len(self.empty) else ""
+        style = self._style("empty" if line else "plain", "row")
+        return Strip([Segment(" " * max(0, (width - cell_len(text)) // 2) + text, style)]).adjust_cell_length(
+            width, style
+        )
+
+    def _absent_line(self, index: int, width: int) -> Strip:
+        is_loaded = self.rows.is_loaded(index, index)
+        if not is_loaded:
+            self._read_visible()
+        style = self._style("muted", "cursor" if index == self.cursor else "row")
+        text = " " * self._gutter + ("no longer in the index" if is_loaded else "…")
+        return Strip([Segment(text, style)]).adjust_cell_length(width, style)
+
+    def _line(self, index: int, row: Row, width: int) -> Strip:
+        state = "cursor" if index == self.cursor else "row"
+        is_marked = self.is_highlighted(index, row)
+        pieces: list[tuple[Tone, str]] = []
+
+        def add(tone: Tone, text: str) -> None:
+            # Neighbours of one style share an escape sequence.
+            if pieces and pieces[-1][0] == tone:
+                pieces[-1] = (tone, pieces[-1][1] + text)
+            else:
+                pieces.append((tone, text))
+
+        text, tone = self.gutter_text(index, row)
+        add(self._tone(tone, is_marked, state), text)
+        for number, (column, size) in enumerate(self._shown):
+            tone = column.tone if isinstance(column.tone, str) else column.tone(row)
+            cell = fit(column.text(row), size, is_right=column.is_right)
+            add(self._tone(tone, is_marked and number == 0, state), cell + " " * GAP)
+        segments = [Segment(text, self._style(tone, state)) for tone, text in pieces]
+        return Strip(segments).adjust_cell_length(width, self._style("plain", state))
+
+    def _tone(self, tone: Tone, is_marked: bool, state: str) -> Tone:
+        if self.is_dimmed:
+            return "dimmed"
+        if is_marked:
+            return "mark"
+        # The cursor's line is one style, save for what the state of an experiment says.
+        return "plain" if state == "cursor" and tone == "muted" else tone
+
+    def _style(self, tone: str, state: str) -> Style:
+        key = (tone, state)
+        style = self._styles.get(key)
+        if style is None:
+            style = self.rich_style
+            if tone != "plain":
+                style += Style(color=self.get_component_rich_style(f"table--{tone}").color)
+            if state in ("cursor", "header"):
+                component = self.get_component_rich_style(f"table--{state}")
+                style += Style(bgcolor=component.bgcolor, bold=component.bold)
+            self._styles[key] = style
+        return style
+
+    def watch_has_focus(self, has_focus: bool) -> None:
+        super().watch_has_focus(has_focus)
+        self._styles.clear()
+        self.refresh_row(self.cursor)
+
+    # Moving.
+
+    async def go(self, index: int) -> None:
+        """Moves the cursor, reading what will be on screen before it is scrolled to."""
+        if not len(self.rows):
+            return
+        index = max(0, min(index, len(self.rows) - 1))
+        before, self.cursor = self.cursor, index
+        top, height = self.top, self.body_height
+        if top <= index < top + height:
+            self.refresh_row(before)
+            self.refresh_row(index)
+        else:
+            # A step over the edge turns half a page: over a slow line half a page now and then is
+            # cheaper than a whole page for each line.
+            is_step = index in (top - 1, top + height)
+            overlap = height // 2 if is_step else 0
+            target = index - overlap if index < top else index - height + 1 + overlap
+            target = max(0, min(target, len(self.rows) - height))
+            await self.rows.ensure(target, target + height - 1)
+            self._scroll(target)
+            self.refresh()
+        self.post_message(self.Moved())
+
+    async def action_move(self, by: int) -> None:
+        await self.go(self.cursor + by)
+
+    async def action_page(self, by: int) -> None:
+        await self.go(self.cursor + by * (self.body_height - 1))
+
+    async def action_first(self) -> None:
+        await self.go(0)
+
+    async def action_last(self) -> None:
+        await self.go(len(self.rows) - 1)
+
+    def _read_visible(self) -> None:
+        """Reads what a dragged scroll bar or a larger window brought on screen."""
+        rows, first, last = self.rows, self.top, self.top + self.body_height - 1
+        if len(rows) and not rows.is_loaded(first, min(last, len(rows) - 1)):
+            self.run_worker(self._ensure(rows, first, last), group="visible", exclusive=True)
+
+    async def _ensure(self, rows: Rows[Row], first: int, last: int) -> None:
+        await rows.ensure(first, last)
+        if rows is self.rows:
+            self.refresh()
+
+    async def on_click(self, event: events.Click) -> None:
+        if event.y == 0:
+            column = self._column_at(event.x)
+            if column is not None:
+                self.post_message(self.Sorted(column.id))
+            return
+        index = self.top + event.y - 1
+        if index >= len(self.rows):
+            return
+        is_current = index == self.cursor
+        await self.go(index)
+        if is_current and event.chain > 1:
+            self.post_message(self.Chosen())
+
+    def _column_at(self, x: int) -> Column[Row] | None:
+        begin = self._gutter
+        for column, size in self._shown:
+            if begin <= x < begin + size:
+                return column
+            begin += size + GAP
+        return None
