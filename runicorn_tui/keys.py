@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 
 Scope = Literal["app", "table", "filter", "experiments", "experiment", "trash", "confirm", "help"]
 
@@ -113,7 +113,7 @@ KEYS: tuple[Key, ...] = (
     Key("log-scale", ("L",), "log_scale", "logarithmic axis", "Chart", ("experiment",)),
     Key("smoothing", ("E",), "smoothing", "smoothing", "Chart", ("experiment",)),
     Key("marker", ("m",), "marker", "braille, blocks or dots", "Chart", ("experiment",)),
-    Key("x-axis", ("x",), "x_axis", "steps or time", "Chart", ("experiment",)),
+
     Key("follow", ("F",), "follow", "follow the log", "Log", ("experiment",)),
     Key("experiment-back", ("escape", "q"), "back", "back", "Everywhere", ("experiment",), True),
     # Everywhere.
@@ -144,7 +144,7 @@ def of(*scopes: Scope) -> Iterator[Key]:
     return (key for key in KEYS if any(scope in key.scopes for scope in scopes))
 
 
-def bindings(scope: Scope) -> list[Binding]:
+def bindings(scope: Scope) -> list[BindingType]:
     """For a `BINDINGS` of Textual: one binding a row, under the row's id."""
     return [
         Binding(",".join(key.keys), key.action, key.label, show=key.in_footer, id=f"{scope}.{key.id}")

@@ -11,14 +11,14 @@ import sys
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import click
 
+from runicorn_api.json_body import to_json
 from runicorn_tui.terminal import safe
 
 Cell = str | int | float | bool | None
-Format = Literal["table", "json", "jsonl", "csv"]
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _NARROWEST = 8
@@ -32,31 +32,9 @@ def note(sentence: str) -> None:
 # JSON
 
 
-def json_bytes(value: object) -> bytes:
-    """`value` as JSON: non-finite numbers become null, lone surrogates U+FFFD."""
-    import msgspec
-
-    try:
-        return msgspec.json.encode(value)
-    except UnicodeEncodeError:
-        return msgspec.json.encode(_without_surrogates(msgspec.to_builtins(value)))
-
-
-def _without_surrogates(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    if isinstance(value, dict):
-        parts: dict[Any, Any] = value
-        return {_without_surrogates(key): _without_surrogates(part) for key, part in parts.items()}
-    if isinstance(value, list):
-        items: list[Any] = value
-        return [_without_surrogates(item) for item in items]
-    return value
-
-
 def write_json(value: object) -> None:
     """One JSON document on a line of its own."""
-    write_bytes(json_bytes(value) + b"\n")
+    write_bytes(to_json(value) + b"\n")
 
 
 def write_bytes(data: bytes) -> None:
@@ -75,7 +53,7 @@ class JsonArray:
 
     def add(self, items: Iterable[object]) -> None:
         for item in items:
-            write_bytes(self._opening + b"\n" + json_bytes(item))
+            write_bytes(self._opening + b"\n" + to_json(item))
             self._opening = b","
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:

@@ -6,11 +6,12 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from runicorn_tui.format import plural
 from runicorn_tui.output import shortened
 from runicorn_tui.terminal import safe
 
 if TYPE_CHECKING:
-    from runicorn_db.sync import SyncProgress
+    from runicorn_db.sync import SyncProgress, SyncReport
 
 _INTERVAL = 0.1
 _BAR = 20
@@ -50,3 +51,20 @@ def drawn(progress: SyncProgress) -> str:
         return f"{line}  {progress.done:,}"
     filled = _BAR * min(progress.done, progress.total) // progress.total
     return f"{line}  [{'#' * filled}{'-' * (_BAR - filled)}] {progress.done:,} of {progress.total:,}"
+
+
+def summary(report: SyncReport) -> str:
+    """What a sync did, in one line."""
+    counts = {
+        "new": report.added,
+        "changed": report.changed,
+        "missing": report.missing,
+        "deleted by others": report.deleted,
+        "restored by others": report.restored,
+        "problems": report.problems,
+    }
+    said = ", ".join(f"{count:,} {word}" for word, count in counts.items() if count) or "nothing changed"
+    line = f"{plural(report.found, 'experiment')} found in {report.seconds:.1f} s: {said}."
+    if report.problems:
+        line += " Which: runicorn-tui doctor"
+    return line if report.is_complete else f"{line} Interrupted; the next sync goes on from here."

@@ -10,56 +10,34 @@ from runicorn_db.query import Experiment, Page, Snapshot
 PAGE = 128
 KEPT_PAGES = 24
 
+Read = Callable[[int, int], Awaitable[Sequence[Experiment | None]]]
 Load = Callable[[Snapshot], Awaitable[list[Experiment | None]]]
 
 
-class RowPages:
-    """What one question answered: its exact number and the rows that were looked at last.
+class Pages:
+    """The rows that were looked at last. Belongs to the event loop: `read(begin, end)` is the only thing that waits."""
 
-    It begins with the first page and an exact total; `freeze` adds the order of everything, which
-    then no longer changes. Belongs to the event loop: `load` is the only thing that waits.
-    """
-
-    def __init__(self, load: Load, page: Page | None = None) -> None:
-        self._load = load
+    def __init__(self, read: Read, total: int) -> None:
+        self._read = read
         self._pages: OrderedDict[int, Sequence[Experiment | None]] = OrderedDict()
-        self._first: Sequence[Experiment] = () if page is None else page.experiments
-        self._total = 0 if page is None else page.total
-        self.snapshot: Snapshot | None = None
+        self._total = total
 
     def __len__(self) -> int:
         return self._total
 
-    def freeze(self, snapshot: Snapshot) -> None:
-        """From now on the rows are those of `snapshot`, whatever changes in the index."""
-        self.snapshot = snapshot
-        self._total = len(snapshot)
-
-    def fresh(self) -> RowPages:
-        """The same experiments in the same order, to be read again."""
-        rows = RowPages(self._load)
-        if self.snapshot is not None:
-            rows.freeze(self.snapshot)
-        return rows
-
     def row(self, index: int) -> Experiment | None:
         """The row, or None when it is not loaded or no longer in the index."""
-        page = self._pages.get(index // PAGE)
-        if page is not None:
-            return page[index % PAGE] if index % PAGE < len(page) else None
-        return self._first[index] if index < len(self._first) else None
+        page = self._pages.get(index // PAGE, ())
+        return page[index % PAGE] if index % PAGE < len(page) else None
 
     def is_loaded(self, first: int, last: int) -> bool:
         """Whether everything from `first` to `last`, both included, has been read."""
-        return last < len(self._first) or not self._missing(first, last)
+        return not self._missing(first, last)
 
     async def ensure(self, first: int, last: int) -> None:
-        """Reads what is missing from `first` to `last`; without an order there is only the first page."""
-        if self.snapshot is None:
-            return
+        """Reads what is missing from `first` to `last`."""
         for number in self._missing(first, last):
-            page = await self._load(self.snapshot[number * PAGE : (number + 1) * PAGE])
-            self._pages[number] = page
+            self._pages[number] = await self._read(number * PAGE, (number + 1) * PAGE)
             while len(self._pages) > KEPT_PAGES:
                 self._pages.popitem(last=False)
 
@@ -70,9 +48,47 @@ class RowPages:
                 self._pages.move_to_end(number)
         return [number for number in numbers if number not in self._pages]
 
-    def key(self, index: int) -> Snapshot | None:
-        """The experiment at `index` as a snapshot of one, to be found again by `position`."""
-        return None if self.snapshot is None or not 0 <= index < self._total else self.snapshot[index : index + 1]
+
+class ResultPages(Pages):
+    """What one question answered: its exact number and its rows.
+
+    It begins with the first page and an exact total; `freeze` adds the order of everything, which
+    then no longer changes.
+    """
+
+    def __init__(self, load: Load, page: Page | None = None) -> None:
+        super().__init__(self._part, 0 if page is None else page.total)
+        self._load = load
+        self._first: Sequence[Experiment] = () if page is None else page.experiments
+        self.snapshot: Snapshot | None = None
+
+    def freeze(self, snapshot: Snapshot) -> None:
+        """From now on the rows are those of `snapshot`, whatever changes in the index."""
+        self.snapshot = snapshot
+        self._total = len(snapshot)
+
+    def fresh(self) -> ResultPages:
+        """The same experiments in the same order, to be read again."""
+        rows = ResultPages(self._load)
+        if self.snapshot is not None:
+            rows.freeze(self.snapshot)
+        return rows
+
+    def row(self, index: int) -> Experiment | None:
+        if index // PAGE in self._pages or index >= len(self._first):
+            return super().row(index)
+        return self._first[index]
+
+    def is_loaded(self, first: int, last: int) -> bool:
+        return last < len(self._first) or super().is_loaded(first, last)
+
+    async def ensure(self, first: int, last: int) -> None:
+        # Without an order there is only the first page.
+        if self.snapshot is not None:
+            await super().ensure(first, last)
+
+    async def _part(self, begin: int, end: int) -> Sequence[Experiment | None]:
+        return [] if self.snapshot is None else await self._load(self.snapshot[begin:end])
 
 
 def position(snapshot: Snapshot, key: Snapshot) -> int | None:
@@ -86,3 +102,18 @@ def position(snapshot: Snapshot, key: Snapshot) -> int | None:
 def added(before: Snapshot, after: Snapshot) -> int:
     """How many experiments of `after` are not in `before`."""
     return len(set(after.keys).difference(before.keys))
+
+
+def survivor(before: Snapshot, cursor: int, after: Snapshot) -> int:
+    """Where the cursor belongs in `after`: on its experiment, else the next one that is left, else the one before."""
+    if not 0 <= cursor < len(before):
+        return 0
+    same = position(after, before[cursor : cursor + 1])
+    if same is not None:
+        return same
+    left = set(after.keys)
+    below = (key for key in before.keys[cursor:] if key in left)
+    above = (key for key in reversed(before.keys[:cursor]) if key in left)
+    key = next(below, None)
+    key = next(above, None) if key is None else key
+    return 0 if key is None else after.keys.index(key)

@@ -36,10 +36,11 @@ class Settings:
     watch: bool = _setting(True, "Keep the index equal to the roots while the browser or the server runs.")
     running_interval: float = _setting(2.0, "Seconds between two looks at running experiments.")
     full_interval: float = _setting(60.0, "Seconds between two full scans of the roots.")
-    token_file: Path | None = _setting(
-        None, "File that holds the token REST clients must send; needed to listen beyond this machine."
-    )
     allowed_hosts: tuple[str, ...] = _setting((), "Further names REST clients may call this server by.")
+
+    rate_limits: tuple[tuple[str, int], ...] = _setting(
+        (), "Table of requests in 60 seconds for list, detail, metrics, write, other; what is left out stays as it is."
+    )
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
@@ -99,6 +100,10 @@ def _from_toml(value: Any, hint: Any, where: str, base: Path) -> Any:
         texts: list[Any] = value
         if all(isinstance(text, str) for text in texts):
             return tuple(texts)
+    if hint == tuple[tuple[str, int], ...] and isinstance(value, dict):
+        table: dict[str, Any] = value
+        if all(type(number) is int for number in table.values()):
+            return tuple(table.items())
     if hint is float and type(value) is int:
         return float(value)
     # type() and not isinstance: true is an int in Python, and no port in TOML.
@@ -133,14 +138,23 @@ def _from_text(text: str, hint: Any, where: str) -> Any:
         return Path(text).expanduser()
     if hint == tuple[str, ...]:
         return tuple(part.strip() for part in text.split(",") if part.strip())
-    if hint in (int, float):
-        try:
+    try:
+        if hint in (int, float):
             return hint(text)
-        except ValueError:
-            pass
+        if hint == tuple[tuple[str, int], ...]:
+            pairs = (part.split("=") for part in text.split(",") if part.strip())
+            return tuple((name.strip(), int(number)) for name, number in pairs)
+    except ValueError:
+        pass
     raise InvalidSetting(f"{where} must be {_kind(hint)}, not {text!r}")
 
 
 def _kind(hint: Any) -> str:
-    kinds = {bool: "true or false", int: "a whole number", float: "a number", tuple[str, ...]: "a list of texts"}
+    kinds = {
+        bool: "true or false",
+        int: "a whole number",
+        float: "a number",
+        tuple[str, ...]: "a list of texts",
+        tuple[tuple[str, int], ...]: "names with whole numbers, such as list=100,write=10",
+    }
     return kinds.get(hint, "a text")

@@ -30,7 +30,10 @@ def _canonical_host(host: str) -> str:
 
 
 class HostGuard:
-    """Against DNS rebinding: the address a client used must be one of ours; its port may differ (forwards change it)."""
+    """Against DNS rebinding: clients must have used one of our names.
+
+    The port may be any: forwards change it.
+    """
 
     def __init__(self, allowed_hosts: Iterable[str] = ()) -> None:
         self._hosts = frozenset(LOOPBACK_HOSTS) | {_canonical_host(host) for host in allowed_hosts}
@@ -38,9 +41,9 @@ class HostGuard:
     def check(self, request: falcon.Request) -> None:
         authorities = [request.env.get("HTTP_HOST", "")]
         uri: str = request.env.get("REQUEST_URI", "")
-        if not uri.startswith("/"):
+        if not uri.startswith("/") and (netloc := urlsplit(uri).netloc):
             # "GET http://host/path": the target names the host as well.
-            authorities.append(urlsplit(uri).netloc)
+            authorities.append(netloc)
         if not all(map(self.allows, authorities)):
             raise falcon.HTTPError(403, description="Host not allowed")
 

@@ -84,6 +84,4 @@ def _allowance(times: array[float], limit: int, now: float, is_allowed: bool) ->
     if not is_allowed:
         # A limit of 0 never frees a request; 1 at least, so that nobody is told to retry at once.
         reset = max(1, reset) if times else WINDOW_SECONDS
-    return Allowance(
-        limit=limit, remaining=max(0, limit - len(times)), reset_seconds=reset, is_allowed=is_allowed
-    )
+    return Allowance(limit=limit, remaining=max(0, limit - len(times)), reset_seconds=reset, is_allowed=is_allowed)

@@ -15,6 +15,8 @@ from itertools import accumulate
 from operator import sub
 from typing import Any, NamedTuple
 
+from runicorn_db.errors import QueryFailed
+
 MAX_POINTS = 4096
 
 _VERSION = 1
@@ -47,11 +49,11 @@ def pack(points: Points) -> bytes:
 
 
 def unpack(data: bytes) -> Points:
-    """The points that were packed; ValueError when these bytes do not come from `pack`."""
+    """The points that were packed; QueryFailed when these bytes do not come from `pack`."""
     try:
         version, flags, count, first, stride, length = _HEADER.unpack_from(data)
         if version != _VERSION:
-            raise ValueError(f"Unknown version of a chunk of a series: {version}")
+            raise QueryFailed(f"Database query failed: a chunk of a series has the unknown version {version}")
         differences = data[_HEADER.size : _HEADER.size + length]
         values = data[_HEADER.size + length :]
         if flags & _DEFLATED_VALUES:
@@ -60,11 +62,12 @@ def unpack(data: bytes) -> Points:
             steps = array("q", range(first, first + stride * count, stride))
         else:
             steps = array("q", accumulate(_from_bytes("Q", zlib.decompress(differences)), initial=first))
-    except (struct.error, zlib.error, OverflowError) as error:
-        raise ValueError(f"Damaged chunk of a series: {error}") from error
-    if not len(steps) == count == len(values) / 8:
-        raise ValueError("Damaged chunk of a series: it holds another number of points than it says")
-    return Points(steps, _from_bytes("d", values))
+        points = Points(steps, _from_bytes("d", values))
+    except (struct.error, zlib.error, OverflowError, ValueError) as error:
+        raise QueryFailed(f"Database query failed: a chunk of a series is damaged ({error})") from error
+    if not len(points.steps) == len(points.values) == count:
+        raise QueryFailed("Database query failed: a chunk of a series is damaged (wrong number of points)")
+    return points
 
 
 def _stride(steps: array[int]) -> int:

@@ -15,7 +15,6 @@ import sqlite3
 import stat
 import threading
 import time
-import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -79,25 +78,33 @@ class Database:
         self.timeout = timeout
         self._lock_path = self.path.with_name(self.path.name + ".lock")
         self._write_lock = threading.Lock()
-        self._connections: weakref.WeakSet[sqlite3.Connection] = weakref.WeakSet()
-        self._local = threading.local()
+        self._connections: dict[threading.Thread, sqlite3.Connection] = {}
+        self._connections_lock = threading.Lock()
         check_sqlite()
         _prepare_file(self.path)
         with _unusable_if_broken(self.path), self._locked():
             migrate(self.path, timeout)
         self.pony = orm.Database()
         self.entities = define_entities(self.pony)
-        self.pony.on_connect("sqlite")(self._configure)
+        # A lambda: Pony registers plain functions only and passes over a bound method in silence.
+        self.pony.on_connect("sqlite")(lambda _, connection: self._configure(connection))
         with _unusable_if_broken(self.path):
             self.pony.bind(
-                "sqlite", str(self.path), create_db=False, timeout=timeout, check_same_thread=False, cached_statements=256
+                "sqlite",
+                str(self.path),
+                create_db=False,
+                timeout=timeout,
+                check_same_thread=False,
+                cached_statements=256,
             )
             # The tables are made by the migrations; create_tables=True would take the write lock at every start.
             self.pony.generate_mapping(create_tables=False, check_tables=False)
 
-    def _configure(self, _database: orm.Database, connection: sqlite3.Connection) -> None:
-        self._connections.add(connection)
-        self._local.connection = connection
+    def _configure(self, connection: sqlite3.Connection) -> None:
+        with self._connections_lock:
+            for thread in [thread for thread in self._connections if not thread.is_alive()]:
+                self._connections.pop(thread).close()
+            self._connections[threading.current_thread()] = connection
         connection.text_factory = str
         for pragma in (
             "journal_mode = wal",
@@ -115,7 +122,7 @@ class Database:
     def _connection(self) -> sqlite3.Connection:
         """This thread's connection, as Pony has it now. Needs a db_session around it."""
         self.pony.select("1")
-        return self._local.connection
+        return self._connections[threading.current_thread()]
 
     @contextlib.contextmanager
     def snapshot(self, interrupt: Interrupt | None = None) -> Iterator[sqlite3.Connection]:
@@ -185,8 +192,8 @@ class Database:
 
     def close(self) -> None:
         """Close the connections of every thread; the last one to close moves the WAL into the file."""
-        with self._locked():
-            for connection in list(self._connections):
+        with self._locked(), self._connections_lock:
+            for connection in self._connections.values():
                 connection.close()
             self._connections.clear()
 
@@ -243,13 +250,17 @@ def _prepare_file(path: Path) -> None:
     finally:
         os.close(descriptor)
     if head and head != b"SQLite format 3\0":
-        raise errors.NotAnIndex(f"{path} is not an index of runicorn-tui; it was left alone: name another file with --db")
+        raise errors.NotAnIndex(
+            f"{path} is not an index of runicorn-tui; it was left alone: name another file with --db"
+        )
 
 
 def migrations() -> list[str]:
     """The SQL of each schema version, oldest first; version n is the n-th."""
     folder = importlib.resources.files("runicorn_db") / "migrations"
-    return [file.read_text("utf-8") for file in sorted(folder.iterdir(), key=lambda f: f.name) if file.name.endswith(".sql")]
+    return [
+        file.read_text("utf-8") for file in sorted(folder.iterdir(), key=lambda f: f.name) if file.name.endswith(".sql")
+    ]
 
 
 def migrate(path: Path, timeout: float) -> None:

@@ -36,10 +36,11 @@ def define_entities(database: orm.Database) -> SimpleNamespace:
     class Problem(database.Entity):
         _table_ = "problem"
         root = orm.Required(Root, column="root_id")
+        owner = orm.Required(bytes)
         path = orm.Required(bytes)
         message = orm.Required(str, autostrip=False)
         line = orm.Optional(int)
         count = orm.Required(int)
-        orm.PrimaryKey(root, path, message)
+        orm.PrimaryKey(root, owner, path, message)
 
     return SimpleNamespace(Root=Root, Batch=Batch, Problem=Problem)

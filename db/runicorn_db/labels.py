@@ -51,7 +51,9 @@ def pivots(connection: sqlite3.Connection, key: Key) -> tuple[int, int]:
 
 def _stored(connection: sqlite3.Connection, begin: int) -> list[tuple[int, Key]]:
     sql = "SELECT seq, created_at, id FROM experiment WHERE seq BETWEEN ? AND ? ORDER BY seq"
-    return [(seq, (created_at, name)) for seq, created_at, name in connection.execute(sql, (begin, begin + _SLOT_SIZE - 1))]
+    return [
+        (seq, (created_at, name)) for seq, created_at, name in connection.execute(sql, (begin, begin + _SLOT_SIZE - 1))
+    ]
 
 
 def _spread(low: int, high: int, count: int) -> Sequence[int]:
@@ -83,5 +85,7 @@ def _number_anew(
     moves = [(seq, numbers[name]) for name, seq in old.items()]
     # By way of negative numbers, which nothing else uses: a target may still be taken by a row that moves later.
     connection.executemany("UPDATE experiment SET seq = ? WHERE seq = ?", [(-1 - target, seq) for seq, target in moves])
-    connection.executemany("UPDATE experiment SET seq = ? WHERE seq = ?", [(target, -1 - target) for _, target in moves])
+    connection.executemany(
+        "UPDATE experiment SET seq = ? WHERE seq = ?", [(target, -1 - target) for _, target in moves]
+    )
     return {key[1]: numbers[key[1]] for key in new}

@@ -17,7 +17,9 @@ def roots(database: Database) -> list[Root]:
     """All roots, the one added first before the others."""
     with database.snapshot() as connection:
         counts = dict(
-            connection.execute("SELECT root_id, count(*) FROM experiment WHERE missing_at IS NULL GROUP BY 1").fetchall()
+            connection.execute(
+                "SELECT root_id, count(*) FROM experiment WHERE missing_at IS NULL GROUP BY 1"
+            ).fetchall()
         )
     entity = database.entities.Root
     with translated(), orm.db_session:

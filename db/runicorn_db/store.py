@@ -14,7 +14,7 @@ from types import TracebackType
 
 from pony import orm
 
-from runicorn_db import annotations, outbox, plan, series, summaries, trash
+from runicorn_db import outbox, plan, series, summaries, tagging, trash
 from runicorn_db import roots as root_table
 from runicorn_db.database import Database, Interrupt, translated
 from runicorn_db.errors import CountChanged, InvalidQuery, UnknownExperiment
@@ -57,8 +57,11 @@ class Store:
         self.path: Path = self.database.path
         self._outbox_thread: threading.Thread | None = None
         self._outbox_lock = threading.Lock()
+        self._is_closing = threading.Event()
 
     def close(self) -> None:
+        """Close the file; marker files that are not written yet follow when the index is opened again."""
+        self._is_closing.set()
         if (thread := self._outbox_thread) is not None:
             thread.join()
         self.database.close()
@@ -249,9 +252,7 @@ class Store:
                     connection, keys, source=source, reason=reason, query=str(query.filter)
                 )
             self._write_files(changed)
-        return MatchingResult(
-            matched=len(keys), changed=changed, batch=batch, query_time_ms=_milliseconds_since(began)
-        )
+        return MatchingResult(matched=len(keys), changed=changed, batch=batch, query_time_ms=_milliseconds_since(began))
 
     def restore(self, ids: Sequence[str], *, dry_run: bool = False) -> ChangeResult:
         """Take experiments back from the trash; one that is not in it counts as a success."""
@@ -275,10 +276,10 @@ class Store:
         pinned: bool | None = None,
     ) -> ChangeResult:
         """Change tags, description (`""` clears it) and pin; kept in the index and in the sidecar file."""
-        change = annotations.Annotation(
+        change = tagging.Annotation(
             add_tags=frozenset(add_tags), remove_tags=frozenset(remove_tags), description=description, pinned=pinned
         )
-        return self._change(ids, lambda connection, keys: (None, annotations.apply(connection, keys, change)))
+        return self._change(ids, lambda connection, keys: (None, tagging.apply(connection, keys, change)))
 
     def _change(
         self,
@@ -312,7 +313,7 @@ class Store:
     def flush_outbox(self) -> int:
         """Write the marker and sidecar files that are due; how many are still waiting (read-only roots, say)."""
         with self._outbox_lock:
-            return outbox.flush(self.database)
+            return outbox.flush(self.database, should_stop=self._is_closing.is_set)
 
     def _write_files(self, changed: int) -> None:
         if 0 < changed <= _INLINE_FILES:

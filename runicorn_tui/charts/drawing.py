@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from runicorn_tui.charts.envelope import Point, clipped, envelope
 from runicorn_tui.charts.frame import ASCII_GLYPHS, Canvas, Color, Frame, Glyphs, Span, Theme
-from runicorn_tui.charts.series import Series, drawable, smoothed
+from runicorn_tui.charts.series import LARGEST, Series, drawable, extent, smoothed
 from runicorn_tui.charts.view import Marker, View
 
 _GLYPHS: dict[Marker, Glyphs] = {
@@ -46,18 +46,12 @@ class _Stroke:
     ascii_mark: str
 
 
-def extent(series: Sequence[Series]) -> tuple[float, float] | None:
-    """First and last x of all series; None without points."""
-    ends = [x for one in series if one.xs for x in (one.xs[0], one.xs[-1])]
-    return (min(ends), max(ends)) if ends else None
-
-
 def draw(series: Sequence[Series], view: View, width: int, height: int, theme: Theme) -> Drawing:
     """A chart of exactly `height` rows of `width` columns; no series and no size makes it raise."""
     whole = extent(series)
     if whole is None:
         return _message("nothing to draw", width, height, theme)
-    low, high = _widened(*view.span(whole))
+    low, high = _widened(*sorted(max(-LARGEST, min(LARGEST, end)) for end in view.span(whole)))
     raw: list[list[Point]] = []
     hidden = 0
     for one in series:

@@ -28,7 +28,7 @@ def ticks(low: float, high: float, count: int, *, smallest: float = 0.0) -> list
 
 def _round_step(raw: float) -> float:
     magnitude = 10.0 ** math.floor(math.log10(raw))
-    return next(factor * magnitude for factor in (1, 2, 5, 10) if factor * magnitude >= raw * (1 - 1e-9))
+    return next(factor * magnitude for factor in (1, 2, 5, 10) if factor * magnitude >= raw * 0.75)
 
 
 def _snapped(number: int, step: float) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 # The drawing library fails on infinities, on ranges that overflow a float and on denormal numbers.
-_LARGEST = 1e150
+LARGEST = 1e150
 _SMALLEST = 1e-290
 
 
@@ -28,6 +28,17 @@ class Series:
         return self.xs[position], self.ys[position]
 
 
+def extent(series: Sequence[Series]) -> tuple[float, float] | None:
+    """First and last x of all series; None without points."""
+    ends: list[float] = []
+    for one in series:
+        for order in (one.xs, reversed(one.xs)):
+            end = next((x for x in order if abs(x) < LARGEST), None)
+            if end is not None:
+                ends.append(end)
+    return (min(ends), max(ends)) if ends else None
+
+
 def drawable(series: Series, *, is_log: bool) -> tuple[list[tuple[float, float | None]], int]:
     """The points that can be drawn, None where the line must break, and how many finite values are left out.
 
@@ -36,7 +47,7 @@ def drawable(series: Series, *, is_log: bool) -> tuple[list[tuple[float, float |
     points: list[tuple[float, float | None]] = []
     hidden = 0
     for x, y in zip(series.xs, series.ys, strict=True):
-        if not abs(x) < _LARGEST:
+        if not abs(x) < LARGEST:
             hidden += 1
             continue
         if y is None or not math.isfinite(y):
@@ -44,7 +55,7 @@ def drawable(series: Series, *, is_log: bool) -> tuple[list[tuple[float, float |
             continue
         if abs(y) < _SMALLEST:
             y = 0.0
-        if abs(y) >= _LARGEST or (is_log and y <= 0):
+        if abs(y) >= LARGEST or (is_log and y <= 0):
             hidden += 1
             points.append((x, None))
             continue

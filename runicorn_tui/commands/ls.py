@@ -84,8 +84,10 @@ def command(
 
 def print_experiments(store: Store, query: ExperimentQuery, *, limit: int, form: Form) -> tuple[int, int]:
     """Prints at most `limit` experiments (0: all), page by page; how many were printed and how many match."""
+    from runicorn_api.contract import EXPERIMENT_FIELDS
+    from runicorn_api.json_body import to_json
     from runicorn_tui import output
-    from runicorn_tui.rows import COLUMNS, CSV_FIELDS, cells, csv_cells, item
+    from runicorn_tui.listing import COLUMNS, cells, csv_cells, item
 
     pages = _Pages(store, query, limit)
     now = time.time()
@@ -96,9 +98,9 @@ def print_experiments(store: Store, query: ExperimentQuery, *, limit: int, form:
                     array.add(map(item, experiments))
         case "jsonl":
             for experiments in pages:
-                output.write_bytes(b"".join(output.json_bytes(item(e)) + b"\n" for e in experiments))
+                output.write_bytes(b"".join(to_json(item(e)) + b"\n" for e in experiments))
         case "csv":
-            csv = output.CsvTable(CSV_FIELDS)
+            csv = output.CsvTable(EXPERIMENT_FIELDS)
             for experiments in pages:
                 csv.add(map(csv_cells, experiments))
         case "table":

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import click
@@ -8,17 +7,10 @@ import click
 from runicorn_db.query import MAX_DOWNSAMPLE
 from runicorn_tui.commands import options
 
-_STEP_RANGE = re.compile(r"(-?\d{1,19})?:(-?\d{1,19})?", re.ASCII)
-
-
 def _step_range(_ctx: click.Context, _option: click.Parameter, text: str | None) -> tuple[int | None, int | None]:
-    if text is None:
-        return None, None
-    match = _STEP_RANGE.fullmatch(text)
-    if match is None or text == ":":
-        raise click.BadParameter("write A:B, A: or :B with whole numbers.")
-    first, last = (None if part is None else int(part) for part in match.groups())
-    return first, last
+    from runicorn_api.forms import STEP_RANGE
+
+    return (None, None) if text is None else STEP_RANGE.read("step_range", text)
 
 
 @click.command(
@@ -67,9 +59,9 @@ def command(
         )
         table = store.series(query)
     if as_json:
-        from runicorn_tui.rows import metrics_item
+        from runicorn_api.answers import write_table
 
-        output.write_json(metrics_item(table, query))
+        output.write_json(write_table(table, query))
         return
     columns = [table.values[metric] for metric in table.metrics]
     header = ["global_step", *table.metrics]

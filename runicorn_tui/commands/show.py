@@ -31,9 +31,9 @@ def command(prefix: str, db: Path | None, as_json: bool) -> None:
     with open_index(load({"db": db})) as store:
         detail = store.get(store.resolve(prefix))
     if as_json:
-        from runicorn_tui.rows import detail_item
+        from runicorn_api.answers import write_detail
 
-        output.write_json(detail_item(detail))
+        output.write_json(write_detail(detail))
     else:
         _print(detail)
 
@@ -93,6 +93,6 @@ def _steps(detail: ExperimentDetail) -> str:
 
 
 def _value(value: object) -> str:
-    from runicorn_tui.output import json_bytes
+    from runicorn_api.json_body import to_json
 
-    return value if isinstance(value, str) else json_bytes(value).decode()
+    return value if isinstance(value, str) else to_json(value).decode()

@@ -9,7 +9,7 @@ from textual.message import Message
 from runicorn_db.query import Experiment, OrderField
 from runicorn_tui import format
 from runicorn_tui.marks import Marks
-from runicorn_tui.rows import RowPages
+from runicorn_tui.rows import ResultPages
 from runicorn_tui.widgets.line_table import Column, LineTable, Tone
 
 ORDER_COLUMNS: dict[OrderField, str] = {
@@ -95,7 +95,7 @@ def columns(clock: Callable[[], float]) -> list[Column[Experiment]]:
 
 
 class ExperimentTable(LineTable[Experiment]):
-    """Experiments with marks; a range is open from `anchor` to the cursor until it is closed."""
+    """Experiments with marks; a range is open from `range_start` to the cursor until it is closed."""
 
     class Marked(Message):
         """Other experiments are marked."""
@@ -103,12 +103,12 @@ class ExperimentTable(LineTable[Experiment]):
     def __init__(self, clock: Callable[[], float], *, id: str | None = None) -> None:
         super().__init__(columns(clock), gutter=4, id=id)
         self.marks = Marks()
-        self.anchor: int | None = None
+        self.range_start: int | None = None
 
     @property
-    def pages(self) -> RowPages | None:
+    def pages(self) -> ResultPages | None:
         """The rows as pages of the store, once there are any."""
-        return self.rows if isinstance(self.rows, RowPages) else None
+        return self.rows if isinstance(self.rows, ResultPages) else None
 
     def gutter_text(self, index: int, row: Experiment | None) -> tuple[str, Tone]:
         is_marked = row is not None and self.is_highlighted(index, row)
@@ -119,9 +119,9 @@ class ExperimentTable(LineTable[Experiment]):
         return row.id in self.marks or self.is_in_range(index)
 
     def is_in_range(self, index: int) -> bool:
-        if self.anchor is None:
+        if self.range_start is None:
             return False
-        low, high = sorted((self.anchor, self.cursor))
+        low, high = sorted((self.range_start, self.cursor))
         return low <= index <= high
 
     def mark_changed(self) -> None:
@@ -151,6 +151,6 @@ class ExperimentTable(LineTable[Experiment]):
 
     async def go(self, index: int) -> None:
         await super().go(index)
-        if self.anchor is not None:
-            # Every line between the anchor and the cursor may look different now.
+        if self.range_start is not None:
+            # Every line between the start and the cursor may look different now.
             self.refresh()

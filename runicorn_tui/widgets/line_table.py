@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, Literal, Protocol, TypeVar
+from typing import ClassVar, Generic, Literal, Protocol, TypeVar
 
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual.binding import BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
@@ -97,11 +98,11 @@ def widths(columns: Sequence[Column[Row]], room: int) -> dict[str, int]:
 class LineTable(ScrollView, Generic[Row], can_focus=True):
     """Header, cursor and columns over any `Rows`. The cursor's move repaints two lines."""
 
-    COMPONENT_CLASSES = {
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
         f"table--{part}"
         for part in ("header", "cursor", "muted", "mark", "good", "bad", "live", "warn", "dimmed", "empty")
     }
-    BINDINGS = keys.bindings("table")
+    BINDINGS: ClassVar[list[BindingType]] = keys.bindings("table")
 
     class Moved(Message):
         """The cursor stands on another row, or the rows are others."""
@@ -256,7 +257,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         text, tone = self.gutter_text(index, row)
         add(self._tone(tone, is_marked, state), text)
         for number, (column, size) in enumerate(self._shown):
-            tone = column.tone if isinstance(column.tone, str) else column.tone(row)
+            tone = column.tone(row) if callable(column.tone) else column.tone
             cell = fit(column.text(row), size, is_right=column.is_right)
             add(self._tone(tone, is_marked and number == 0, state), cell + " " * GAP)
         segments = [Segment(text, self._style(tone, state)) for tone, text in pieces]

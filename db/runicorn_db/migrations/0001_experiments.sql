@@ -61,6 +61,7 @@ CREATE TABLE experiment (
     -- Set here (and so in the sidecar), not taken from the tracker's files.
     has_own_tags INTEGER NOT NULL DEFAULT 0,
     has_own_description INTEGER NOT NULL DEFAULT 0,
+    has_own_pin INTEGER NOT NULL DEFAULT 0,
     -- Distinct steps with at least one metric.
     step_count INTEGER NOT NULL DEFAULT 0,
     first_step INTEGER,
@@ -92,6 +93,7 @@ CREATE INDEX experiment_root ON experiment (root_id, path);
 CREATE TABLE run_directory (
     root_id INTEGER NOT NULL REFERENCES root (id) ON DELETE CASCADE,
     path BLOB NOT NULL,
+    id TEXT NOT NULL,
     -- NULL: another directory holds the experiment of this id.
     experiment_seq INTEGER REFERENCES experiment (seq) ON UPDATE CASCADE ON DELETE CASCADE,
     signature TEXT NOT NULL,
@@ -104,14 +106,16 @@ CREATE TABLE run_directory (
 ) WITHOUT ROWID;
 CREATE INDEX run_directory_experiment ON run_directory (experiment_seq);
 
--- What was skipped while reading.
+-- What was skipped while reading; `owner` is what has to be read again to find out whether it is still so:
+-- a run directory, its events.jsonl, or the root as a whole (empty).
 CREATE TABLE problem (
     root_id INTEGER NOT NULL REFERENCES root (id) ON DELETE CASCADE,
+    owner BLOB NOT NULL,
     path BLOB NOT NULL,
     message TEXT NOT NULL,
     line INTEGER,
     count INTEGER NOT NULL DEFAULT 1,
-    PRIMARY KEY (root_id, path, message)
+    PRIMARY KEY (root_id, owner, path, message)
 ) WITHOUT ROWID;
 
 CREATE TABLE experiment_tag (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -140,21 +139,24 @@ def _is_mere_path(path: bytes) -> bool:
     return bool(kinds) and all(kinds)
 
 
-def measure(directory: int) -> tuple[int, int]:
-    """Bytes and number of the regular files below an open directory; lock files and links are not counted.
+def measure(root: str, path: bytes) -> tuple[int, int]:
+    """Bytes and number of the regular files of a run directory; links are not followed, lock files not counted.
 
     What cannot be listed, or vanishes meanwhile, counts nothing.
     """
     size = count = 0
-    for _, _, names, at in os.fwalk(".", dir_fd=directory, follow_symlinks=False):
-        for name in names:
-            try:
-                status = os.stat(name, dir_fd=at, follow_symlinks=False)
-            except OSError:
-                continue
-            if stat.S_ISREG(status.st_mode):
-                size += status.st_size
-                count += not name.endswith(".lock")
+    waiting = [os.fsencode(root) + b"/" + path]
+    while waiting:
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+                    elif entry.is_file(follow_symlinks=False):
+                        size += entry.stat(follow_symlinks=False).st_size
+                        count += not entry.name.endswith(b".lock")
+        except OSError:
+            continue
     return min(size, 2**63 - 1), count
 
 

@@ -39,7 +39,6 @@ _BLOCK_BYTES = 1 << 20
 _LONGEST_LINE = 16 << 20
 _MIN_STEP, _MAX_STEP = -(2**63), 2**63 - 1
 _END_OF_9999 = 253402300800
-_NUMBERS = (int, bool)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +50,8 @@ class Position:
     line: int = 0
 
 
-class Skipped(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Skipped:
     """`count` lines or values were left out for one reason, the first of them in `line` (from 1)."""
 
     message: str
@@ -92,20 +92,17 @@ def read_events(
         status = os.fstat(descriptor)
         if status.st_size > MAX_FILE_BYTES:
             raise Unreadable(f"Larger than {MAX_FILE_BYTES >> 30} GiB")
-        # SQLite has signed integers only, some network file systems have inodes that use the 64th bit.
+        # SQLite has signed integers only, and some network file systems use the 64th bit of an inode.
         inode = status.st_ino - 2**64 if status.st_ino > _MAX_STEP else status.st_ino
         is_inside = _is_inside_long_line(descriptor, position.offset, longest_line)
-        is_restart = (
-            position.inode not in (None, inode) or position.offset > status.st_size or is_inside is None
-        )
+        is_restart = position.inode not in (None, inode) or position.offset > status.st_size or is_inside is None
         start = Position() if is_restart else position
-        is_told = position.inode == inode and not is_restart
-        for block in _blocks(
-            descriptor, start, status.st_size, min(block_bytes, longest_line), longest_line, bool(is_inside) and not is_restart
-        ):
+        reader = _Reader(descriptor, start, is_inside=bool(is_inside) and not is_restart, longest_line=longest_line)
+        is_known = position.inode == inode and not is_restart
+        for block in reader.blocks(status.st_size, min(block_bytes, longest_line)):
             yield _batch(block, inode, is_restart=is_restart)
-            is_restart, is_told = False, True
-        if not is_told:
+            is_restart, is_known = False, True
+        if not is_known:
             yield _batch(_Block([], [], start.offset, start.line), inode, is_restart=is_restart)
     except OSError as error:
         raise Unreadable(reason_of(error)) from error
@@ -130,35 +127,50 @@ class _Block(NamedTuple):
     line: int
 
 
-def _blocks(
-    descriptor: int, start: Position, size: int, block_bytes: int, longest_line: int, is_inside: bool
-) -> Iterator[_Block]:
-    offset, line = start.offset, start.line
-    kept = b""
-    while offset < size and (data := os.pread(descriptor, min(block_bytes, size - offset), offset)):
-        offset += len(data)
-        if is_inside:
-            _, newline, data = data.partition(b"\n")
-            if not newline:
-                yield _Block([], [], offset, line)
-                continue
-            is_inside = False
-            line += 1
-        data = kept + data
+class _Reader:
+    """Cuts a file into blocks of whole lines; holds no more of a line than `longest_line` bytes and a block."""
+
+    def __init__(self, descriptor: int, start: Position, *, is_inside: bool, longest_line: int) -> None:
+        self._descriptor = descriptor
+        self._longest_line = longest_line
+        self._offset = start.offset
+        self._line = start.line
+        # What was read of the line that is not whole yet; nothing of it is kept inside one that is too long.
+        self._kept = b""
+        self._is_inside = is_inside
+
+    def blocks(self, size: int, block_bytes: int) -> Iterator[_Block]:
+        while self._offset < size:
+            data = os.pread(self._descriptor, min(block_bytes, size - self._offset), self._offset)
+            if not data:
+                return
+            self._offset += len(data)
+            if self._is_inside:
+                _, newline, data = data.partition(b"\n")
+                self._is_inside = not newline
+                self._line += len(newline)
+            if block := self._block(data):
+                yield block
+
+    def _block(self, data: bytes) -> _Block | None:
+        if self._is_inside:
+            return _Block([], [], self._offset, self._line)
+        data = self._kept + data
         end = data.rfind(b"\n") + 1
-        kept = data[end:]
+        self._kept = data[end:]
         lines = data[: end - 1].split(b"\n") if end else []
         long_lines: list[int] = []
         # A block is no longer than the longest line: only its first line, begun in earlier blocks, can be too long.
-        if lines and len(lines[0]) > longest_line:
-            long_lines.append(line + 1)
+        if lines and len(lines[0]) > self._longest_line:
+            long_lines.append(self._line + 1)
             lines[0] = b""
-        line += len(lines)
-        if len(kept) > longest_line:
-            long_lines.append(line + 1)
-            is_inside, kept = True, b""
-        if lines or long_lines:
-            yield _Block(lines, long_lines, offset - len(kept), line)
+        self._line += len(lines)
+        if len(self._kept) > self._longest_line:
+            long_lines.append(self._line + 1)
+            self._is_inside, self._kept = True, b""
+        if not (lines or long_lines):
+            return None
+        return _Block(lines, long_lines, self._offset - len(self._kept), self._line)
 
 
 class _Event(msgspec.Struct, gc=False):
@@ -237,7 +249,7 @@ class _Columns:
             self.skip(NOT_AN_OBJECT, number)
         return _Event()
 
-    def _take_time(self, time: object, line: int) -> None:
+    def _take_time(self, time: Any, line: int) -> None:
         if type(time) in (float, int) and 0 <= time < _END_OF_9999:
             self.last_event_at = float(time)
         else:
@@ -256,7 +268,41 @@ class _Columns:
         by_name = self._by_name
         for name, value in data.items():
             kind = type(value)
-            if kind is float or kind in _NUMBERS:
-                points = by_name[name] if name in by_name else self._new_metric(name)
-                ...
+            if kind is float or kind is int or kind is bool:
+                points = by_name[name] if name in by_name else self._new_metric(name, line)
+                if points is None:
+                    continue
+                try:
+                    points.values.append(value)
+                except OverflowError:
+                    self.skip(BAD_NUMBER, line)
+                else:
+                    points.steps.append(step)
+            elif kind is str and name not in RESERVED:
+                self._take_text(name, step, value, line)
+        if (stage := data.get("stage")) is not None:
+            self._take_stage(step, stage, line)
         return None
+
+    def _new_metric(self, name: str, line: int) -> Points | None:
+        if len(name) > MAX_NAME_LENGTH:
+            self.skip(BAD_NAME, line)
+            return None
+        # Two names may become one.
+        points = self.points.setdefault(clean_text(name), Points(array("q"), array("d")))
+        self._by_name[name] = points
+        return points
+
+    def _take_text(self, name: str, step: int, text: str, line: int) -> None:
+        if len(name) > MAX_NAME_LENGTH:
+            self.skip(BAD_NAME, line)
+        else:
+            self.texts.append(TextPoint(clean_text(name), step, clean_text(text[:MAX_TEXT_LENGTH])))
+
+    def _take_stage(self, step: int, stage: object, line: int) -> None:
+        try:
+            text = stage if isinstance(stage, str) else json.dumps(stage, ensure_ascii=False)
+        except RecursionError:
+            self.skip(TOO_DEEP, line)
+        else:
+            self._take_text("stage", step, text, line)

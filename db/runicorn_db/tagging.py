@@ -33,7 +33,9 @@ def apply(connection: sqlite3.Connection, keys: Sequence[int], change: Annotatio
             store_description(connection, key, change.description or None)
             connection.execute("UPDATE experiment SET has_own_description = 1 WHERE seq = ?", (key,))
         if change.pinned is not None:
-            connection.execute("UPDATE experiment SET is_pinned = ? WHERE seq = ?", (change.pinned, key))
+            connection.execute(
+                "UPDATE experiment SET is_pinned = ?, has_own_pin = 1 WHERE seq = ?", (change.pinned, key)
+            )
         connection.execute(
             "INSERT INTO outbox (experiment_seq, queued_at) VALUES (?, ?)"
             " ON CONFLICT DO UPDATE SET queued_at = excluded.queued_at, attempts = 0, error = NULL",
@@ -44,7 +46,9 @@ def apply(connection: sqlite3.Connection, keys: Sequence[int], change: Annotatio
 
 def store_tags(connection: sqlite3.Connection, key: int, tags: Sequence[str]) -> None:
     """Make `tags` the tags of an experiment, in the list and in the index of tags."""
-    connection.execute("UPDATE experiment SET tags = ? WHERE seq = ?", (json.dumps(list(tags), ensure_ascii=False), key))
+    connection.execute(
+        "UPDATE experiment SET tags = ? WHERE seq = ?", (json.dumps(list(tags), ensure_ascii=False), key)
+    )
     connection.execute("DELETE FROM experiment_tag WHERE experiment_seq = ?", (key,))
     connection.executemany(
         "INSERT INTO experiment_tag (experiment_seq, tag) VALUES (?, ?)", [(key, tag) for tag in tags]

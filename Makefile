@@ -1,0 +1,61 @@
+# make demo         a browser full of example experiments
+# make test         the whole suite, with the coverage gate
+# make check        format, lint, types, import rules, wheel
+# make screenshot   docs/screenshot.svg, made by the program itself
+# make clean        removes what the others made
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SUMMARY := build/pytest-summary.txt
+
+.PHONY: help demo test check screenshot clean
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+$(VENV)/.pip:
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "runicorn-tui needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	@touch $@
+
+$(VENV)/.installed: pyproject.toml | $(VENV)/.pip
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --group test
+	@touch $@
+
+$(VENV)/.check: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --group check
+	@touch $@
+
+demo: $(VENV)/.installed
+	@$(BIN)/runicorn-tui demo --dir .demo
+
+test: $(VENV)/.test
+	@mkdir -p build
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n 2 --dist worksteal 2>&1 | tee build/pytest.txt
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+	@grep -E '^=+ .*(passed|failed|error|skipped).* =+$$' build/pytest.txt | tail -n 1 | tee $(SUMMARY)
+
+check: $(VENV)/.check $(VENV)/.test
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+
+screenshot: $(VENV)/.installed
+	$(BIN)/python docs/make_screenshot.py
+
+clean:
+	rm -rf $(VENV) build dist .demo .coverage .coverage.* .pytest_cache .ruff_cache .hypothesis .import_linter_cache

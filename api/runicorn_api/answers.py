@@ -1,0 +1,195 @@
+"""What the resources answer: the store's objects in the shapes of the contract."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+
+import falcon
+import msgspec
+
+from runicorn_api.contract import EXPERIMENT_FIELDS, STEP_COLUMN
+from runicorn_api.json_body import to_json
+from runicorn_db.query import (
+    ChangeResult,
+    Experiment,
+    ExperimentDetail,
+    Health,
+    MatchingResult,
+    MetricsQuery,
+    MetricTable,
+    Page,
+    Summary,
+)
+
+MAX_BODY_BYTES = 64 * 1024 * 1024
+JSON_UTF8 = "application/json; charset=utf-8"
+
+_ROWS_AT_ONCE = 4096
+
+
+def send(response: falcon.Response, answer: Mapping[str, object], *, way_out: str = "use paging") -> None:
+    """Put `answer` into the response as one bytes object, or refuse it with 400 when it is too large."""
+    body = to_json(answer)
+    if len(body) > MAX_BODY_BYTES:
+        raise too_large(way_out)
+    response.content_type = JSON_UTF8
+    response.data = body
+
+
+def too_large(way_out: str) -> falcon.HTTPError:
+    return falcon.HTTPError(400, description=f"Result too large: {way_out}")
+
+
+def _milliseconds(value: float) -> float:
+    return round(value, 2)
+
+
+def write_experiment(experiment: Experiment, names: Sequence[str] = EXPERIMENT_FIELDS) -> dict[str, object]:
+    return {name: getattr(experiment, name) for name in names}
+
+
+def write_page(page: Page, names: Sequence[str]) -> dict[str, object]:
+    return {
+        "experiments": [write_experiment(experiment, names) for experiment in page.experiments],
+        "total": page.total,
+        "page": page.page,
+        "per_page": page.per_page,
+        "has_next": page.has_next,
+        "has_prev": page.has_prev,
+        "query_time_ms": _milliseconds(page.query_time_ms),
+        "next_cursor": page.next_cursor,
+    }
+
+
+def write_detail(detail: ExperimentDetail) -> dict[str, object]:
+    steps = detail.step_range
+    extra = {"params": detail.params, "root": detail.experiment.root}
+    return {
+        "experiment": write_experiment(detail.experiment) | extra,
+        "metrics_summary": {
+            "total_data_points": detail.total_data_points,
+            "available_metrics": sorted(detail.metrics),
+            "step_range": {"min": steps[0], "max": steps[1]} if steps else None,
+            "metrics": {name: asdict(detail.metrics[name]) for name in sorted(detail.metrics)},
+        },
+        "environment_available": detail.environment_available,
+        "file_count": detail.file_count,
+        "query_time_ms": _milliseconds(detail.query_time_ms),
+    }
+
+
+def write_table(table: MetricTable, query: MetricsQuery) -> dict[str, object]:
+    """Raises HTTPError 400 as soon as the rows are known to be too large."""
+    has_range = query.step_min is not None or query.step_max is not None
+    return {
+        "columns": [STEP_COLUMN, *table.metrics],
+        "rows": _write_rows(table),
+        "query_time_ms": _milliseconds(table.query_time_ms),
+        "total_points": len(table.steps),
+        "available_points": table.available_points,
+        "applied_filters": {
+            "metrics": table.metrics,
+            "step_range": [query.step_min, query.step_max] if has_range else None,
+            "downsampled": table.is_downsampled,
+            "unknown_metrics": table.unknown,
+        },
+    }
+
+
+def _write_rows(table: MetricTable) -> msgspec.Raw:
+    # In parts, so that millions of rows never exist as Python objects all at once.
+    names = (STEP_COLUMN, *table.metrics)
+    columns: list[Sequence[float | None]] = [table.steps, *(table.values[name] for name in table.metrics)]
+    parts: list[bytes] = []
+    size = 0
+    for start in range(0, len(table.steps), _ROWS_AT_ONCE):
+        rows = zip(*(column[start : start + _ROWS_AT_ONCE] for column in columns), strict=True)
+        part = to_json([dict(zip(names, row, strict=True)) for row in rows])[1:-1]
+        size += len(part)
+        if size > MAX_BODY_BYTES:
+            raise too_large("use downsample")
+        parts.append(part)
+    return msgspec.Raw(b"[" + b",".join(parts) + b"]")
+
+
+def write_change(change: ChangeResult, done: str) -> dict[str, object]:
+    """`done` is the name of the count: `deleted` or `restored`."""
+    return {
+        done: change.succeeded,
+        "failed": change.failed,
+        "results": change.results,
+        "errors": change.errors,
+        "query_time_ms": _milliseconds(change.query_time_ms),
+    }
+
+
+def write_matching(result: MatchingResult) -> dict[str, object]:
+    # One durable commit takes all that match or none, so no experiment can fail by itself.
+    return {
+        "deleted": result.matched,
+        "failed": 0,
+        "batch": result.batch,
+        "query_time_ms": _milliseconds(result.query_time_ms),
+    }
+
+
+def write_summary(summary: Summary) -> dict[str, object]:
+    return {
+        "total": summary.total,
+        "active": summary.active,
+        "deleted": summary.deleted,
+        "by_status": summary.by_status,
+        "success_rate": summary.success_rate,
+        "duration_seconds": {
+            "mean": summary.duration_mean,
+            "median": summary.duration_median,
+            "p95": summary.duration_p95,
+            "total": summary.duration_total,
+        },
+        "by_project": [
+            {
+                "project": project.project,
+                "total": project.total,
+                "by_status": project.by_status,
+                "success_rate": project.success_rate,
+                "best_metric_name": project.best_metric_name,
+                "best_metric_value": project.best_metric_value,
+                "last_created_at": project.last_created_at,
+                "size_bytes": project.size_bytes,
+            }
+            for project in summary.by_project
+        ],
+        "created_per_day": [{"date": date, "count": count} for date, count in summary.created_per_day],
+        "size_bytes": summary.size_bytes,
+        "query_time_ms": _milliseconds(summary.query_time_ms),
+    }
+
+
+def write_health(health: Health) -> dict[str, object]:
+    """The part of the health answer that the index tells."""
+    return {
+        "database": {
+            "path": health.database_path,
+            "size_bytes": health.database_size_bytes,
+            "schema_version": health.schema_version,
+            "sqlite_version": health.sqlite_version,
+        },
+        "experiments": health.experiments,
+        "roots": [asdict(root) for root in health.roots],
+    }
+
+
+def unknown_health(path: str) -> dict[str, object]:
+    """The same when the index does not answer."""
+    return {
+        "database": {
+            "path": path,
+            "size_bytes": None,
+            "schema_version": None,
+            "sqlite_version": sqlite3.sqlite_version,
+        },
+        "experiments": None,
+        "roots": [],
+    }

@@ -1,0 +1,110 @@
+"""Fewer rows with the same shape: the ends, the extremes, and between them what the eye would miss.
+
+MinMax-LTTB: candidates are the lowest and highest point of equal pieces of the series; of those, Largest-Triangle-
+Three-Buckets (Steinarsson 2013, https://hdl.handle.net/1946/15343) keeps the ones that stand out most.
+"""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections.abc import Sequence
+from itertools import compress
+
+from runicorn_db.chunks import Points
+
+# Candidates for each point that is kept, half of them lowest, half highest points.
+_CANDIDATES = 4
+
+
+def finite(points: Points) -> Points:
+    """Those of the points that are neither NaN nor infinite; the same object when all are."""
+    # One sum says that all are finite far faster than a look at each.
+    if math.isfinite(sum(points.values)):
+        return points
+    is_finite = list(map(math.isfinite, points.values))
+    if all(is_finite):
+        return points
+    return Points(array("q", compress(points.steps, is_finite)), array("d", compress(points.values, is_finite)))
+
+
+def choose_steps(steps: array[int], columns: Sequence[Points], limit: int) -> array[int]:
+    """Exactly `min(limit, len(steps))` of the ascending `steps`, ascending, the same ones every time.
+
+    The last step is kept, from `limit` 2 on the first one too, then the first minimum and the first maximum of every
+    column as far as they fit, which all do from 2 + 2 * len(columns) on. `columns` are finite and lie within `steps`.
+    """
+    if limit >= len(steps):
+        return steps
+    chosen = {steps[-1]} if limit == 1 else {steps[0], steps[-1]}
+    columns = [points for points in columns if points.steps]
+    for points in columns:
+        for extreme in (min, max):
+            if len(chosen) < limit:
+                chosen.add(points.steps[points.values.index(extreme(points.values))])
+    # What a short column does not need goes to the longer ones.
+    for position, points in enumerate(sorted(columns, key=lambda points: len(points.steps))):
+        share = (limit - len(chosen)) // (len(columns) - position)
+        chosen.update(min_max_lttb(points, share))
+    chosen.update(_between(steps, chosen, limit - len(chosen)))
+    return array("q", sorted(chosen))
+
+
+def min_max_lttb(points: Points, limit: int) -> Sequence[int]:
+    """Steps of at most `limit` of the finite points, ascending; from 2 on the first and the last are among them."""
+    steps = points.steps
+    if len(steps) <= limit:
+        return steps
+    if limit < 3:
+        return (steps[0], steps[-1])[:limit]
+    candidates = _candidates(points.values, limit * _CANDIDATES // 2)
+    # Scaled to 0..1 and -1..1: areas of huge values and distances would overflow.
+    span = steps[-1] - steps[0]
+    scale = max(max(points.values), -min(points.values)) or 1.0
+    xs = [(steps[position] - steps[0]) / span for position in candidates]
+    ys = [points.values[position] / scale for position in candidates]
+    return [steps[candidates[position]] for position in _lttb(xs, ys, limit)]
+
+
+def _candidates(values: array[float], pieces: int) -> Sequence[int]:
+    count = len(values)
+    if count <= 2 * pieces:
+        return range(count)
+    positions = [0]
+    for piece in range(pieces):
+        begin = piece * count // pieces
+        part = values[begin : (piece + 1) * count // pieces]
+        low, high = part.index(min(part)), part.index(max(part))
+        positions += (begin + low, begin + high) if low < high else (begin + high, begin + low)
+    positions.append(count - 1)
+    return list(dict.fromkeys(positions))
+
+
+def _lttb(xs: Sequence[float], ys: Sequence[float], limit: int) -> list[int]:
+    """Positions of `limit` points (3 or more, fewer than there are)."""
+    inner = len(xs) - 2
+    bounds = [1 + bucket * inner // (limit - 2) for bucket in range(limit - 1)]
+    bounds.append(len(xs))
+    last = 0
+    positions = [0]
+    for bucket in range(limit - 2):
+        begin, end, next_end = bounds[bucket : bucket + 3]
+        next_x = sum(xs[end:next_end]) / (next_end - end)
+        next_y = sum(ys[end:next_end]) / (next_end - end)
+        last_x, last_y = xs[last], ys[last]
+        x_distance, y_distance = next_x - last_x, next_y - last_y
+        largest = -1.0
+        for position in range(begin, end):
+            area = abs(x_distance * (ys[position] - last_y) - (xs[position] - last_x) * y_distance)
+            if area > largest:
+                largest, last = area, position
+        positions.append(last)
+    positions.append(len(xs) - 1)
+    return positions
+
+
+def _between(steps: array[int], chosen: set[int], missing: int) -> list[int]:
+    """`missing` more steps that are not chosen yet, evenly spread."""
+    slots = min(len(steps), 2 * (len(chosen) + missing))
+    spare = [step for slot in range(slots) if (step := steps[slot * len(steps) // slots]) not in chosen]
+    return [spare[number * len(spare) // missing] for number in range(missing)]

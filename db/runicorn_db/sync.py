@@ -1,0 +1,336 @@
+"""Keeps the index equal to the roots: scan, list, then series; only what changed is read again."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Literal
+
+from runicorn_db import ingest
+from runicorn_db.ingest import Counts, ReadRun
+from runicorn_db.roots import find as find_root
+from runicorn_db.sources.directories import FoundRun, find_run_directories, full_signature
+from runicorn_db.sources.files import FileProblem, Unreadable
+from runicorn_db.sources.runicorn import read_run
+from runicorn_db.sources.shared_files import SharedFiles
+from runicorn_db.series_sync import SeriesReader
+from runicorn_db.store import Store
+
+_RUNS_PER_WRITE = 200
+
+Phase = Literal["scan", "list", "series"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncProgress:
+    """How far the sync of one root is; `total` is 0 while it is not known."""
+
+    root: str
+    phase: Phase
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncReport:
+    """What a sync found and did; `is_complete` is False when it was stopped."""
+
+    found: int = 0
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    missing: int = 0
+    deleted: int = 0
+    restored: int = 0
+    problems: int = 0
+    seconds: float = 0.0
+    is_complete: bool = True
+
+    @property
+    def has_changes(self) -> bool:
+        return any((self.added, self.changed, self.missing, self.deleted, self.restored))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Controls:
+    """How the caller watches and stops a sync."""
+
+    progress: Callable[[SyncProgress], None] = lambda _: None
+    should_stop: Callable[[], bool] = lambda: False
+
+
+class _Stopped(Exception):
+    """The caller asked to stop; what was committed stays, the next sync goes on from there."""
+
+
+def sync(
+    store: Store,
+    roots: Sequence[str] | None = None,
+    *,
+    progress: Callable[[SyncProgress], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> SyncReport:
+    """Bring the index up to date with the named roots (all of them by default).
+
+    Readers see each part as soon as it is committed. Raises `UnknownRoot`, `StoreBusy`, `StorageFull`.
+    """
+    controls = Controls(progress=progress or (lambda _: None), should_stop=should_stop or (lambda: False))
+    chosen = store.roots() if roots is None else [find_root(store.database, root) for root in roots]
+    began = time.perf_counter()
+    total = SyncReport()
+    for root in chosen:
+        report = RootSync(store, root.path, controls).run()
+        total = _added(total, report)
+        if not report.is_complete:
+            break
+    store.flush_outbox()
+    return replace(total, problems=len(store.problems()), seconds=time.perf_counter() - began)
+
+
+def _added(left: SyncReport, right: SyncReport) -> SyncReport:
+    names = ("found", "added", "changed", "unchanged", "missing", "deleted", "restored")
+    sums = {name: getattr(left, name) + getattr(right, name) for name in names}
+    return SyncReport(**sums, is_complete=left.is_complete and right.is_complete)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    signature: str
+    is_missing: bool
+
+
+@dataclass(slots=True)
+class _Scan:
+    found: list[FoundRun] = field(default_factory=list)
+    problems: list[FileProblem] = field(default_factory=list)
+
+    @property
+    def paths(self) -> set[bytes]:
+        return {run.path for run in self.found}
+
+
+class RootSync:
+    """One pass over one root."""
+
+    def __init__(self, store: Store, path: str, controls: Controls) -> None:
+        self._database = store.database
+        self._path = path
+        self._controls = controls
+        self._counts = Counts()
+        with self._database.snapshot() as connection:
+            sql = "SELECT id, name, signature FROM root WHERE path = ?"
+            self._root_id, self._name, self._shared_signature = connection.execute(sql, (path,)).fetchone()
+
+    def run(self) -> SyncReport:
+        """Scan, list and read the series of everything that changed in the root."""
+        scan = _Scan()
+        is_complete, missing, changed = True, 0, []
+        try:
+            if not self._scan(scan):
+                return SyncReport()
+            with SharedFiles.read(self._path) as shared:
+                known = self._known()
+                changed = self._changed(scan, known, shared)
+                self._list(changed, scan, shared)
+                missing = self._mark_missing(scan, known)
+                self._read_series(shared)
+            self._judge_running()
+            self._finish(shared, scan)
+        except _Stopped:
+            is_complete = False
+        return SyncReport(
+            found=len(scan.found),
+            added=self._counts.added,
+            changed=self._counts.changed,
+            unchanged=len(scan.found) - len(changed),
+            missing=missing,
+            deleted=self._counts.deleted,
+            restored=self._counts.restored,
+            is_complete=is_complete,
+        )
+
+    def look_at(self, paths: Iterable[bytes]) -> SyncReport:
+        """Read only these run directories again, where they changed: cheap enough for every other second."""
+        runs = [FoundRun(path, b"/.recycle/" in b"/" + path) for path in paths]
+        known = self._known()
+        # Other directories were not looked at: those the index knows are taken to be there.
+        scan = _Scan(found=[FoundRun(path) for path in known])
+        is_complete = True
+        try:
+            changed = [
+                (run, signature)
+                for run in runs
+                if os.path.isdir(os.fsencode(self._path) + b"/" + run.path)
+                and (signature := full_signature(self._path, run.path)) != known[run.path].signature
+            ]
+            if changed:
+                with SharedFiles.read(self._path) as shared:
+                    self._list(changed, scan, shared)
+                    self._read_series(shared)
+            self._judge_running()
+        except _Stopped:
+            is_complete = False
+        return SyncReport(found=len(runs), changed=self._counts.changed, is_complete=is_complete)
+
+    def _check(self) -> None:
+        if self._controls.should_stop():
+            raise _Stopped
+
+    def _report(self, phase: Phase, done: int, total: int) -> None:
+        self._controls.progress(SyncProgress(root=self._name, phase=phase, done=done, total=total))
+
+    # --- scan
+
+    def _scan(self, scan: _Scan) -> bool:
+        """Find the run directories; False (and nothing changes) when the root cannot be read or is suddenly empty."""
+        self._report("scan", 0, 0)
+        try:
+            for run in find_run_directories(self._path, scan.problems):
+                scan.found.append(run)
+                if len(scan.found) % 1000 == 0:
+                    self._report("scan", len(scan.found), 0)
+                    self._check()
+        except Unreadable as error:
+            self._set_state("unreadable", f"{self._path}: {error.reason}")
+            return False
+        with self._database.snapshot() as connection:
+            sql = "SELECT count(*) FROM experiment WHERE root_id = ? AND missing_at IS NULL"
+            (expected,) = connection.execute(sql, (self._root_id,)).fetchone()
+        if expected and not scan.found:
+            self._set_state(
+                "empty", f"{self._path} is suddenly empty (not mounted?): its {expected} experiments were kept"
+            )
+            return False
+        return True
+
+    def _set_state(self, state: str, problem: str | None) -> None:
+        with self._database.writing() as connection:
+            connection.execute(
+                "UPDATE root SET state = ?, problem = ?, is_writable = ? WHERE id = ?",
+                (state, problem, os.access(self._path, os.W_OK), self._root_id),
+            )
+
+    def _known(self) -> dict[bytes, _Known]:
+        sql = (
+            "SELECT run_directory.path, signature, missing_at IS NOT NULL,"
+            # A directory that was set aside takes over when the one that held its id is gone.
+            " experiment_seq IS NULL AND NOT EXISTS"
+            " (SELECT 1 FROM experiment AS holder WHERE holder.id = run_directory.id AND missing_at IS NULL)"
+            " FROM run_directory LEFT JOIN experiment ON seq = experiment_seq WHERE run_directory.root_id = ?"
+        )
+        with self._database.snapshot() as connection:
+            rows = connection.execute(sql, (self._root_id,))
+            return {path: _Known("" if is_free else signature, bool(gone)) for path, signature, gone, is_free in rows}
+
+    def _changed(self, scan: _Scan, known: dict[bytes, _Known], shared: SharedFiles) -> list[tuple[FoundRun, str]]:
+        all_changed = shared.signature != self._shared_signature
+        changed: list[tuple[FoundRun, str]] = []
+        for number, run in enumerate(scan.found):
+            if number % 1000 == 0:
+                self._check()
+            signature = full_signature(self._path, run.path)
+            before = known.get(run.path)
+            if all_changed or before is None or before.is_missing or before.signature != signature:
+                changed.append((run, signature))
+        return changed
+
+    # --- list
+
+    def _list(self, changed: Sequence[tuple[FoundRun, str]], scan: _Scan, shared: SharedFiles) -> None:
+        on_disk = scan.paths
+        done = 0
+        self._report("list", done, len(changed))
+        for part in _parts(changed, _RUNS_PER_WRITE):
+            runs = list(self._read(part, shared, scan.problems))
+            with self._database.writing() as connection:
+                ingest.store_runs(connection, self._root_id, runs, on_disk=on_disk, counts=self._counts)
+            done += len(part)
+            self._report("list", done, len(changed))
+            self._check()
+
+    def _read(
+        self, part: Iterable[tuple[FoundRun, str]], shared: SharedFiles, problems: list[FileProblem]
+    ) -> Iterator[ReadRun]:
+        for run, signature in part:
+            try:
+                yield ReadRun(record=read_run(self._path, run, shared=shared), signature=signature)
+            except Unreadable as error:
+                problems.append(FileProblem(path=run.path, message=error.reason))
+
+    def _mark_missing(self, scan: _Scan, known: dict[bytes, _Known]) -> int:
+        """Hide what is no longer on disk; where a folder could not be listed nothing is known of what lies in it."""
+        unlisted = tuple(problem.path + b"/" for problem in scan.problems)
+        present = scan.paths
+        gone = [path for path in known if path not in present and not path.startswith(unlisted)]
+        new = [(time.time(), self._root_id, path) for path in gone if not known[path].is_missing]
+        if gone:
+            with self._database.writing() as connection:
+                connection.executemany(
+                    "UPDATE experiment SET missing_at = ?, live = 0 WHERE root_id = ? AND path = ?", new
+                )
+                connection.executemany(
+                    "DELETE FROM run_directory WHERE root_id = ? AND path = ? AND experiment_seq IS NULL",
+                    [(self._root_id, path) for path in gone],
+                )
+        return len(new)
+
+    # --- series
+
+    def _read_series(self, shared: SharedFiles) -> None:
+        reader = SeriesReader(self._database, self._root_id, self._path, shared, self._controls.should_stop)
+        for done, total in reader.run():
+            self._report("series", done, total)
+        self._check()
+
+    # --- end
+
+    def _judge_running(self) -> None:
+        """Look again whether what is recorded as running is; the last event is known by now."""
+        sql = (
+            "SELECT seq, status, exit_reason, ended_at, hostname, pid, created_at, last_event_at, started_at"
+            " FROM experiment WHERE root_id = ? AND recorded_status = 'running' AND missing_at IS NULL"
+        )
+        with self._database.snapshot() as connection:
+            rows = connection.execute(sql, (self._root_id,)).fetchall()
+        updates: list[tuple[object, ...]] = []
+        for seq, status, exit_reason, ended_at, hostname, pid, created_at, last_event_at, started_at in rows:
+            judged = ingest.judge(
+                "running", None, None, hostname=hostname, pid=pid, created_at=created_at, last_event_at=last_event_at
+            )
+            if (judged.status, judged.exit_reason, judged.ended_at) != (status, exit_reason, ended_at):
+                duration = None
+                if judged.ended_at is not None and started_at is not None:
+                    duration = judged.ended_at - started_at
+                updates.append((judged.status, judged.exit_reason, judged.ended_at, duration, seq))
+        if updates:
+            self._counts.changed += len(updates)
+            with self._database.writing() as connection:
+                connection.executemany(
+                    "UPDATE experiment SET status = ?, exit_reason = ?, ended_at = ?, duration_seconds = ?,"
+                    " updated_at = coalesce(last_event_at, ended_at, updated_at) WHERE seq = ?",
+                    updates,
+                )
+
+    def _finish(self, shared: SharedFiles, scan: _Scan) -> None:
+        problems = [*shared.problems, *scan.problems]
+        with self._database.writing() as connection:
+            connection.execute(
+                "DELETE FROM problem WHERE root_id = ?1 AND owner NOT IN (SELECT path FROM run_directory WHERE root_id = ?1)"
+                " AND owner NOT IN (SELECT cast(path || '/events.jsonl' AS BLOB) FROM run_directory WHERE root_id = ?1)",
+                (self._root_id,),
+            )
+            ingest.store_problems(connection, self._root_id, b"", problems)
+            connection.execute(
+                "UPDATE root SET state = 'ok', problem = NULL, is_writable = ?, last_synced_at = ?, signature = ?"
+                " WHERE id = ?",
+                (os.access(self._path, os.W_OK), time.time(), shared.signature, self._root_id),
+            )
+
+
+def _parts(items: Sequence[tuple[FoundRun, str]], size: int) -> Iterator[list[tuple[FoundRun, str]]]:
+    iterator = iter(items)
+    while part := list(islice(iterator, size)):
+        yield part

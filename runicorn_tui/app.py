@@ -1,0 +1,226 @@
+"""The browser: owns the store's threads, the optional REST server and the screens."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, ParamSpec, Protocol, TypeVar
+
+from textual import events, work
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen, Screen
+from textual.theme import Theme
+from textual.widgets import Static
+
+from runicorn_db.errors import StoreError
+from runicorn_tui import keys
+from runicorn_tui.messages import IndexChanged, ServerChanged, SyncFailed, SyncMoved
+from runicorn_tui.screens.experiments import ExperimentsScreen
+from runicorn_tui.terminal import on_end_signals, safe
+
+if TYPE_CHECKING:
+    from runicorn_db.store import Store
+    from runicorn_db.sync import SyncProgress, SyncReport, Watcher
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+MIN_WIDTH, MIN_HEIGHT = 40, 10
+
+THEME = Theme(
+    name="runicorn",
+    primary="#6cb6ff",
+    secondary="#96d0ff",
+    accent="#daaa3f",
+    foreground="#d3dae3",
+    background="#12161c",
+    surface="#171c24",
+    panel="#1e2530",
+    success="#6bc46d",
+    warning="#daaa3f",
+    error="#f47067",
+    dark=True,
+    variables={
+        "text-muted": "#8593a3",
+        "cursor": "#24405e",
+        "cursor-blurred": "#232c38",
+        "live": "#6cb6ff",
+        "dimmed": "#4c5866",
+        "input-selection-background": "#24405e",
+    },
+)
+
+
+class ServerHandle(Protocol):
+    """A REST server that is not running yet."""
+
+    def start(self) -> object: ...
+    def stop(self) -> object: ...
+    @property
+    def address(self) -> str: ...
+
+
+class RunicornApp(App[None]):
+    """Browse the experiments of `store`; with `roots` (names) only theirs."""
+
+    CSS_PATH = "app.tcss"
+    TITLE = "runicorn-tui"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *keys.bindings("app"),
+        # Textual would show a notice about ctrl+q instead; people expect it to end a program.
+        Binding("ctrl+c", "quit", show=False, priority=False),
+    ]
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        roots: tuple[str, ...] = (),
+        watch: bool = True,
+        make_server: Callable[[], ServerHandle] | None = None,
+        serve: bool = False,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        super().__init__()
+        self.store = store
+        self.roots = roots
+        self.clock = clock
+        self.is_watching = watch
+        self.can_serve = make_server is not None
+        self._make_server = make_server
+        self._serves_at_start = serve
+        self._server: ServerHandle | None = None
+        self._watcher: Watcher | None = None
+        self._is_ending = threading.Event()
+        self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="store")
+        self._forget_signals: Callable[[], None] | None = None
+
+    def get_default_screen(self) -> Screen[None]:
+        return ExperimentsScreen()
+
+    async def ask(self, question: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The answer of something that blocks, such as a method of the store, asked in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(question, *args, **kwargs))
+
+    # Beginning and end.
+
+    def on_mount(self) -> None:
+        self.register_theme(THEME)
+        self.theme = THEME.name
+        self._forget_signals = on_end_signals(self._end)
+
+    def first_rows_are_shown(self) -> None:
+        """Begins what can wait until there is something to look at."""
+        if self.is_watching and self._watcher is None:
+            threading.Thread(target=self._watch, name="first-sync", daemon=True).start()
+        if self._serves_at_start:
+            self._serves_at_start = False
+            self.action_toggle_server()
+
+    def _end(self, status: int) -> None:
+        self.exit(return_code=status)
+
+    async def on_unmount(self) -> None:
+        self._is_ending.set()
+        if self._forget_signals is not None:
+            self._forget_signals()
+        await asyncio.to_thread(self._stop_threads)
+
+    def _stop_threads(self) -> None:
+        if self._watcher is not None:
+            self._watcher.stop(timeout=1.0)
+        if self._server is not None:
+            self._server.stop()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    # Roots.
+
+    def _watch(self) -> None:
+        """Reads the roots once, saying how far it is, then watches them."""
+        from runicorn_db.sync import Watcher, sync
+
+        names = list(self.roots) or None
+        try:
+            report = sync(self.store, names, progress=self._progress_moved, should_stop=self._is_ending.is_set)
+        except StoreError as error:
+            self.post_message(SyncFailed(str(error)))
+        else:
+            self._index_changed(report)
+        self.post_message(SyncMoved(None))
+        if not self._is_ending.is_set():
+            watcher = self._watcher = Watcher(self.store, names, on_change=self._index_changed)
+            watcher.start()
+
+    def _progress_moved(self, progress: SyncProgress) -> None:
+        self.post_message(SyncMoved(progress))
+
+    def _index_changed(self, report: SyncReport) -> None:
+        self.post_message(IndexChanged(report))
+
+    def on_index_changed(self, message: IndexChanged) -> None:
+        for screen in self.screen_stack:
+            screen.post_message(IndexChanged(message.report))
+
+    def on_sync_moved(self, message: SyncMoved) -> None:
+        for screen in self.screen_stack:
+            screen.post_message(SyncMoved(message.progress))
+
+    def on_sync_failed(self, message: SyncFailed) -> None:
+        for screen in self.screen_stack:
+            screen.post_message(SyncFailed(message.reason))
+
+    # The REST server.
+
+    @work(group="server", exclusive=True)
+    async def action_toggle_server(self) -> None:
+        if self._make_server is None:
+            self.notify("This session has no REST server.", markup=False)
+            return
+        running, self._server = self._server, None
+        if running is not None:
+            await self.ask(running.stop)
+            self._tell(ServerChanged(None))
+            return
+        try:
+            server = await self.ask(self._make_server)
+            await self.ask(server.start)
+        except (OSError, StoreError) as error:
+            self._tell(ServerChanged(None, str(error)))
+            return
+        self._server = server
+        self._tell(ServerChanged(server.address))
+
+    def _tell(self, message: ServerChanged) -> None:
+        for screen in self.screen_stack:
+            screen.post_message(ServerChanged(message.address, message.reason))
+        if message.reason is not None:
+            self.notify(safe(f"REST server: {message.reason}"), severity="error", markup=False)
+
+    # Whatever the screen.
+
+    def action_help(self) -> None:
+        from runicorn_tui.screens.help import HelpScreen
+
+        self.push_screen(HelpScreen(getattr(self.screen, "SCOPES", ("app",))))
+
+    def on_resize(self, event: events.Resize) -> None:
+        is_small = event.size.width < MIN_WIDTH or event.size.height < MIN_HEIGHT
+        if is_small and not isinstance(self.screen, TooSmall):
+            self.push_screen(TooSmall())
+        elif not is_small and isinstance(self.screen, TooSmall):
+            self.pop_screen()
+
+
+class TooSmall(ModalScreen[None]):
+    """Shown instead of a screen that would be unreadable."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("q", "app.quit", show=False)]
+
+    def compose(self) -> ComposeResult:
+        yield Static(f"Needs {MIN_WIDTH}x{MIN_HEIGHT} cells (q quits)", markup=False)

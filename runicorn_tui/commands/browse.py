@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from runicorn_db.query import ExperimentQuery
+from runicorn_tui.commands import options
+from runicorn_tui.exit_codes import INTERRUPTED, OK
+
+if TYPE_CHECKING:
+    from runicorn_db.store import Store
+    from runicorn_tui.settings import Settings
+
+PLAIN_ROWS = 50
+
+
+@click.command(
+    "browse",
+    short_help="Open the browser (the same as no command).",
+    epilog=options.examples(
+        "runicorn-tui browse",
+        "runicorn-tui browse ~/runs --serve --port 8080",
+        "ssh -t box runicorn-tui",
+    ),
+)
+@options.roots
+@options.db
+@click.option("--serve", is_flag=True, help="Serve REST while the browser is open.")
+@options.server
+def command(roots: tuple[Path, ...], db: Path | None, serve: bool, host: str | None, port: int | None) -> int:
+    """Open the browser on the storage roots, otherwise on the one Runicorn would use, otherwise on the whole index.
+
+    Without a terminal it prints the newest experiments as a table.
+    """
+    from runicorn_tui.rest import check_settings
+    from runicorn_tui.root_choice import open_with_roots
+    from runicorn_tui.settings import load
+
+    settings = load({"db": db, "serve": serve or None, "host": host, "port": port})
+    check_settings(settings)
+    store, names = open_with_roots(settings, roots)
+    with store:
+        return browse(store, names, settings)
+
+
+def browse(store: Store, names: tuple[str, ...], settings: Settings) -> int:
+    """Opens the browser on the roots (none named: on all), or prints a table where no screen can be shown."""
+    from runicorn_tui.terminal import refusal
+
+    reason = refusal()
+    if reason is not None:
+        return _print_plain(store, names, settings, reason)
+    from runicorn_tui.app import RunicornApp
+    from runicorn_tui.rest import make_server
+
+    app = RunicornApp(
+        store,
+        roots=names,
+        watch=settings.watch,
+        make_server=lambda: make_server(store, settings, syncing=lambda: False),
+        serve=settings.serve,
+    )
+    app.run()
+    store.flush_outbox()
+    return app.return_code or OK
+
+
+def _print_plain(store: Store, names: tuple[str, ...], settings: Settings, reason: str) -> int:
+    from runicorn_db.sync import sync
+    from runicorn_tui import output
+    from runicorn_tui.commands.ls import print_experiments
+    from runicorn_tui.progress import ProgressLine, summary
+    from runicorn_tui.stopping import Stopping
+
+    if settings.watch and store.roots():
+        with Stopping() as stopping, ProgressLine() as progress:
+            report = sync(store, names or None, progress=progress, should_stop=lambda: stopping.is_asked)
+        output.note(summary(report))
+        if not report.is_complete:
+            return INTERRUPTED
+    listed, total = print_experiments(store, ExperimentQuery(roots=names), limit=PLAIN_ROWS, form="table")
+    if not total:
+        output.note("There are no experiments here: name a storage root, as in runicorn-tui ~/runs")
+    output.note(f"{listed:,} of {total:,} experiments. {reason} The screen over ssh: ssh -t HOST runicorn-tui")
+    return OK

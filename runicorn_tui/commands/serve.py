@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from runicorn_tui.commands import options
+from runicorn_tui.exit_codes import INTERRUPTED, OK
+
+if TYPE_CHECKING:
+    from runicorn_db.store import Store
+    from runicorn_db.sync import Watcher
+    from runicorn_tui.settings import Settings
+    from runicorn_tui.stopping import Stopping
+
+
+@click.command(
+    "serve",
+    short_help="Serve the index over REST.",
+    epilog=options.examples(
+        "runicorn-tui serve",
+        "runicorn-tui serve ~/runs --port 8080",
+        "curl 'http://127.0.0.1:23300/api/v2/experiments?status=failed'",
+    ),
+)
+@options.roots
+@options.db
+@options.server
+@click.option("--no-rate-limit", is_flag=True, help="Take any number of requests.")
+@click.option("--no-watch", is_flag=True, help="Read new roots once, and then nothing more.")
+def command(
+    roots: tuple[Path, ...], db: Path | None, host: str | None, port: int | None, no_rate_limit: bool, no_watch: bool
+) -> int:
+    """Serve the index over REST until Ctrl-C or SIGTERM.
+
+    Prints `Serving http://HOST:PORT/api` once every experiment of new roots can be asked for; known roots are
+    brought up to date behind it.
+    """
+    from runicorn_tui.rest import check_settings
+    from runicorn_tui.root_choice import open_with_roots
+    from runicorn_tui.settings import load
+    from runicorn_tui.stopping import Stopping
+
+    flags = {"db": db, "host": host, "port": port}
+    settings = load({**flags, "rate_limit": False if no_rate_limit else None, "watch": False if no_watch else None})
+    check_settings(settings)
+    with Stopping() as stopping:
+        store, names = open_with_roots(settings, roots)
+        with store:
+            _serve(store, names, settings, stopping)
+    return INTERRUPTED if stopping.signal is signal.SIGINT else OK
+
+
+def _serve(store: Store, names: tuple[str, ...], settings: Settings, stopping: Stopping) -> None:
+    from runicorn_db.sync import Watcher
+    from runicorn_tui import output
+    from runicorn_tui.rest import make_server
+
+    watcher = Watcher(
+        store,
+        names or None,
+        running_interval=settings.running_interval,
+        full_interval=settings.full_interval,
+    )
+    # Made before the roots are read: a port that is taken should be known at once.
+    server = make_server(store, settings, syncing=lambda: watcher.is_syncing)
+    try:
+        if not _sync_new(store, names, stopping):
+            return
+        if settings.watch:
+            watcher.start()
+        server.start()
+        click.echo(f"Serving {server.url}")
+        stopping.event.wait()
+        output.note("Stopping.")
+    finally:
+        server.stop()
+        watcher.stop()
+        store.flush_outbox()
+
+
+def _sync_new(store: Store, names: tuple[str, ...], stopping: Stopping) -> bool:
+    """Reads the roots that were never read; whether to go on."""
+    from runicorn_db.sync import sync
+    from runicorn_tui import output
+    from runicorn_tui.progress import ProgressLine, summary
+    from runicorn_tui.root_choice import new_roots
+
+    new = new_roots(store, names)
+    if new:
+        with ProgressLine() as progress:
+            report = sync(store, new, progress=progress, should_stop=lambda: stopping.is_asked)
+        output.note(summary(report))
+    return not stopping.is_asked

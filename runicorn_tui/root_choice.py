@@ -1,0 +1,74 @@
+"""Which storage roots a command works on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from runicorn_tui.index import index_path, open_index
+from runicorn_tui.output import note
+from runicorn_tui.settings import Settings
+
+if TYPE_CHECKING:
+    from runicorn_db.query import Root
+    from runicorn_db.store import Store
+
+
+def open_with_roots(settings: Settings, given: Sequence[Path]) -> tuple[Store, tuple[str, ...]]:
+    """The store, made if there was none, and the names of the roots to work on; none means all that it holds.
+
+    Those are the given ones, otherwise the one that Runicorn itself would use. New ones are added, not read.
+    Raises UsageError for a path that is neither a folder nor a root of the index.
+    """
+    paths = [path.expanduser().resolve() for path in given]
+    absent = [shown for shown, path in zip(given, paths, strict=True) if not path.is_dir()]
+    if absent and not index_path(settings).exists():
+        raise _no_folder(absent[0])
+    store = open_index(settings, create=True)
+    try:
+        return store, _names(store, given, paths)
+    except BaseException:
+        store.close()
+        raise
+
+
+def _names(store: Store, given: Sequence[Path], paths: Sequence[Path]) -> tuple[str, ...]:
+    known = {root.path: root for root in store.roots()}
+    if not given:
+        default = _default(known)
+        paths = [] if default is None else [default]
+        given = paths
+    names: list[str] = []
+    for shown, path in zip(given, paths, strict=True):
+        # An unmounted root is still a root of the index.
+        if str(path) not in known and not path.is_dir():
+            raise _no_folder(shown)
+        names.append((known.get(str(path)) or store.add_root(path)).name)
+    return tuple(dict.fromkeys(names))
+
+
+def _default(known: dict[str, Root]) -> Path | None:
+    from runicorn_db.sources.locate import default_root
+
+    default = default_root(os.environ, Path.cwd())
+    if default is None:
+        return None
+    if default.path.is_dir() or str(default.path) in known:
+        return default.path
+    note(f"{default.origin} names {default.path}, which is not there.")
+    return None
+
+
+def new_roots(store: Store, names: Sequence[str]) -> list[str]:
+    """Those of the roots (none named: of all) that were never read to the end."""
+    return [root.name for root in store.roots() if root.last_synced_at is None and (not names or root.name in names)]
+
+
+def _no_folder(path: Path) -> click.UsageError:
+    from runicorn_tui.cli import suggestion
+
+    return click.UsageError(f"There is no folder {path}.{suggestion(str(path))}")

@@ -1,0 +1,473 @@
+"""The first screen: every experiment, filtered, ordered, marked, deleted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.content import Content
+
+from runicorn_db.criteria import Criteria
+from runicorn_db.database import Interrupt
+from runicorn_db.filter_language import parse
+from runicorn_db.filter_terms import Note
+from runicorn_db.query import Experiment, ExperimentQuery, OrderField, Root, Snapshot
+from runicorn_tui import acts, format, keys
+from runicorn_tui.messages import IndexChanged, ServerChanged, SyncFailed, SyncMoved
+from runicorn_tui.rows import PAGE, ResultPages, added, survivor
+from runicorn_tui.screens import BrowserScreen
+from runicorn_tui.terminal import safe
+from runicorn_tui.widgets.experiment_table import ORDER_COLUMNS, ORDER_NAMES, ExperimentTable
+from runicorn_tui.widgets.filter_bar import FilterBar, FilterInput
+from runicorn_tui.widgets.line_table import LineTable
+from runicorn_tui.widgets.status_line import KeyBar, Line, StatusLine
+
+if TYPE_CHECKING:
+    from runicorn_tui.screens.confirm import Outcome
+
+_ORDERS: tuple[OrderField, ...] = tuple(ORDER_COLUMNS)
+_ORDER_OF: dict[str, OrderField] = {column: order for order, column in ORDER_COLUMNS.items()}
+_ASCENDS: frozenset[OrderField] = frozenset(("name", "project", "status"))
+_UNDO_LOOKS_AT = 2000
+
+
+class ExperimentsScreen(BrowserScreen[None]):
+    """Shows what the filter matches; everything that asks the store runs in a worker."""
+
+    SCOPES: ClassVar[tuple[keys.Scope, ...]] = ("experiments", "table", "filter", "app")
+    BINDINGS = keys.bindings("experiments")
+    AUTO_FOCUS = "ExperimentTable"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._criteria = Criteria()
+        self._notes: Sequence[Note] = ()
+        self._order_by: OrderField = "created_at"
+        self._order_desc = True
+        self._interrupt = Interrupt()
+        # Marks change one after the other, and a deletion waits for them.
+        self._marking = asyncio.Lock()
+        self._everything: int | None = None
+        self._new = 0
+        self._is_listed = False
+        self._sync = ""
+        self._address: str | None = None
+        self._roots: Sequence[Root] = ()
+
+    @property
+    def table(self) -> ExperimentTable:
+        return self.query_one(ExperimentTable)
+
+    @property
+    def bar(self) -> FilterBar:
+        return self.query_one(FilterBar)
+
+    def compose(self) -> ComposeResult:
+        yield FilterBar("experiments")
+        yield ExperimentTable(self.app.clock)
+        yield Line(id="problem")
+        yield StatusLine()
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        self._show_keys()
+        self._list(keep=False)
+
+    def on_unmount(self) -> None:
+        self._interrupt.cancel()
+
+    # Listing.
+
+    def _query(self) -> ExperimentQuery:
+        return ExperimentQuery(
+            filter=self._criteria,
+            roots=self.app.roots,
+            order_by=self._order_by,
+            order_desc=self._order_desc,
+            per_page=PAGE,
+        )
+
+    @work(group="list", exclusive=True)
+    async def _list(self, *, keep: bool) -> None:
+        """Lists anew: the first rows at once and then the order of all, or with `keep` the cursor on its experiment."""
+        self._interrupt.cancel()
+        interrupt = self._interrupt = Interrupt()
+        ask, store, table, query = self.app.ask, self.app.store, self.table, self._query()
+        before, cursor = table.pages.snapshot if table.pages else None, table.cursor
+        with self.reporting():
+            rows = ResultPages(self._load)
+            if not keep or before is None:
+                before = None
+                rows = ResultPages(self._load, await ask(store.find, query, interrupt=interrupt))
+                self._show(rows, 0)
+                self.call_after_refresh(self.app.first_rows_are_shown)
+            after = await ask(store.ids, query, interrupt=interrupt)
+            rows.freeze(after)
+            if before is None:
+                table.grown()
+            else:
+                cursor = await ask(survivor, before, cursor, after)
+                await rows.ensure(cursor - table.body_height, cursor + table.body_height)
+                self._show(rows, cursor)
+            self._new = 0
+            await self._count_everything(len(after))
+
+    def _show(self, rows: ResultPages, cursor: int) -> None:
+        table = self.table
+        self._is_listed = True
+        table.range_start = None
+        table.is_dimmed = bool(self._notes)
+        table.order = (ORDER_COLUMNS[self._order_by], self._order_desc)
+        table.empty = self._empty_text()
+        table.show(rows, cursor)
+        self._show_status()
+
+    async def _load(self, part: Snapshot) -> list[Experiment | None]:
+        return await self.app.ask(self.app.store.rows, part)
+
+    async def _count_everything(self, listed: int) -> None:
+        store, ask = self.app.store, self.app.ask
+        if self._criteria:
+            page = await ask(store.find, ExperimentQuery(roots=self.app.roots, per_page=1))
+            self._everything = page.total
+        else:
+            self._everything = listed
+        self._roots = [root for root in await ask(store.roots) if not self.app.roots or root.name in self.app.roots]
+        self.table.empty = self._empty_text()
+        if not listed:
+            self.table.refresh()
+        self._show_status()
+
+    def _empty_text(self) -> tuple[str, ...]:
+        if self._criteria:
+            return ("No experiment matches this filter.", "", "esc clears it, / changes it, ? shows examples")
+        if self._sync:
+            return ("Reading the roots for the first time…", "", self._sync)
+        if not self._roots and self._everything is not None:
+            return (
+                "This index has no experiments yet.",
+                str(self.app.store.path),
+                "",
+                "Start with the folder of a Runicorn storage:  runicorn-tui FOLDER",
+                "or look around first:  runicorn-tui demo",
+            )
+        places = tuple(root.path + (f": {root.problem}" if root.problem else "") for root in self._roots[:8])
+        return ("No experiments here yet.", *places, "", "r looks again")
+
+    # The filter.
+
+    @on(FilterBar.Changed)
+    def _filter_changed(self, event: FilterBar.Changed) -> None:
+        criteria, self._notes = parse(event.text)
+        self.bar.show_notes(self._notes)
+        if self._notes:
+            # The last good rows stay: what was not understood would only widen the result.
+            self.table.is_dimmed = True
+            self.table.refresh()
+            self._show_status()
+            return
+        self._criteria = criteria
+        self._list(keep=False)
+
+    @on(FilterBar.Left)
+    def _filter_left(self) -> None:
+        self.table.focus()
+
+    def action_filter(self) -> None:
+        self.bar.input.focus()
+
+    def on_descendant_focus(self) -> None:
+        self._show_keys()
+
+    def action_clear(self) -> None:
+        """One step back at a time: the open range, the filter, the marks."""
+        if self.table.range_start is not None:
+            self.table.range_start = None
+            self.table.mark_changed()
+        elif self.bar.text:
+            self.bar.set_text("")
+        elif len(self.table.marks):
+            self.action_unmark()
+
+    def _is_refused(self, what: str) -> bool:
+        """Whether the filter is only half understood, which is then said."""
+        if self._notes:
+            self.say(f"Cannot {what} while the filter is unclear: {self._notes[0].message}", is_warning=True)
+        return bool(self._notes)
+
+    # Order.
+
+    def action_sort(self) -> None:
+        self._sort_by(_ORDERS[(_ORDERS.index(self._order_by) + 1) % len(_ORDERS)])
+
+    def action_reverse(self) -> None:
+        self._order_desc = not self._order_desc
+        self._list(keep=False)
+
+    def _sort_by(self, order: OrderField) -> None:
+        self._order_by, self._order_desc = order, order not in _ASCENDS
+        self._list(keep=False)
+
+    @on(LineTable.Sorted)
+    def _title_clicked(self, event: LineTable.Sorted) -> None:
+        order = _ORDER_OF.get(event.column_id)
+        if order == self._order_by:
+            self.action_reverse()
+        elif order is not None:
+            self._sort_by(order)
+
+    # Marks.
+
+    async def action_mark(self) -> None:
+        await self.table.mark_and_move()
+
+    async def action_extend(self, by: int) -> None:
+        await self.table.extend(by)
+
+    @work(group="marks")
+    async def action_range(self) -> None:
+        """Opens a range at the cursor, or marks the one that is open."""
+        async with self._marking:
+            if self.table.range_start is None:
+                self.table.range_start = self.table.cursor
+                self.table.mark_changed()
+            else:
+                await self._close_range()
+
+    async def _close_range(self) -> None:
+        table, pages = self.table, self.table.pages
+        if table.range_start is None:
+            return
+        low, high = sorted((table.range_start, table.cursor))
+        table.range_start = None
+        if pages is not None and pages.snapshot is not None:
+            with self.reporting():
+                table.marks.add_all(await self.app.ask(self.app.store.id_list, pages.snapshot[low : high + 1]))
+        table.mark_changed()
+
+    @work(group="marks")
+    async def action_mark_all(self) -> None:
+        if not self._is_refused("mark all"):
+            async with self._marking:
+                self.table.marks.add_all(await self._matching_ids())
+                self.table.mark_changed()
+
+    @work(group="marks")
+    async def action_invert(self) -> None:
+        if not self._is_refused("invert"):
+            async with self._marking:
+                self.table.marks.invert(await self._matching_ids())
+                self.table.mark_changed()
+
+    def action_unmark(self) -> None:
+        self.table.range_start = None
+        self.table.marks.clear()
+        self.table.mark_changed()
+
+    async def _matching_ids(self) -> list[str]:
+        """The ids of everything listed."""
+        pages = self.table.pages
+        if pages is None or pages.snapshot is None:
+            return []
+        with self.reporting():
+            return await self.app.ask(self.app.store.id_list, pages.snapshot)
+        return []
+
+    async def _chosen(self) -> tuple[str, ...]:
+        """The marked experiments, or else the one under the cursor."""
+        async with self._marking:
+            await self._close_range()
+            if len(self.table.marks):
+                return tuple(self.table.marks)
+        current = self.table.current
+        return () if current is None else (current.id,)
+
+    # Acting.
+
+    @work(group="delete", exclusive=True)
+    async def action_delete(self) -> None:
+        from runicorn_tui.screens.confirm import ConfirmDelete
+
+        if self._is_refused("delete"):
+            return
+        ids = await self._chosen()
+        if not ids:
+            return
+        listed = await self._matching_ids() if len(self.table.marks) else ids
+        hidden = len(set(ids).difference(listed))
+        outcome = await self.app.push_screen_wait(ConfirmDelete(ids, hidden=hidden, query=str(self._criteria)))
+        if outcome is not None:
+            self._deleted(outcome)
+
+    def _deleted(self, outcome: Outcome) -> None:
+        if outcome.moved:
+            self.table.marks.remove_all(outcome.ids)
+            self.table.mark_changed()
+            self.say(f"{outcome.moved:,} moved to trash, z undoes")
+            self._list(keep=True)
+        for experiment_id, reason in list(outcome.errors.items())[:3]:
+            self.say(f"{experiment_id}: {reason}", is_warning=True)
+        if outcome.problem is not None:
+            self.show_problem(outcome.problem)
+
+    @work(group="undo")
+    async def action_undo(self) -> None:
+        """Takes the newest act of deletion back; the index remembers it, whoever deleted and whenever."""
+        with self.reporting():
+            store, ask = self.app.store, self.app.ask
+            act = acts.newest(await ask(store.batches, _UNDO_LOOKS_AT))
+            if act is None:
+                self.say("Nothing to undo: the trash is empty.")
+                return
+            restored = 0
+            for batch_id in act.ids:
+                restored += (await ask(store.restore_batch, batch_id)).changed
+            age = format.age(self.app.clock() - act.created_at)
+            self.say(f"{format.plural(restored, 'experiment')} restored, deleted {age} ago from {act.source}")
+            self._list(keep=True)
+
+    def action_trash(self) -> None:
+        from runicorn_tui.screens.trash import TrashScreen
+
+        def closed(is_changed: bool | None) -> None:
+            if is_changed:
+                self._list(keep=True)
+
+        self.app.push_screen(TrashScreen(), closed)
+
+    @work(group="pin")
+    async def action_pin(self) -> None:
+        current = self.table.current
+        ids = await self._chosen()
+        if ids and current is not None:
+            with self.reporting():
+                await self.app.ask(self.app.store.annotate, ids, pinned=not current.is_pinned)
+                await self._refresh_rows()
+
+    def action_copy_id(self) -> None:
+        if (current := self.table.current) is not None:
+            self.app.copy_to_clipboard(safe(current.id))
+            self.say(f"Copied {current.id}")
+
+    @on(LineTable.Chosen)
+    def action_open(self) -> None:
+        if (current := self.table.current) is not None:
+            from runicorn_tui.screens.experiment import ExperimentScreen
+
+            self.app.push_screen(ExperimentScreen(current.id))
+
+    def action_reload(self) -> None:
+        self._list(keep=True)
+
+    async def action_quit(self) -> None:
+        self._interrupt.cancel()
+        await self.app.action_quit()
+
+    # What happens outside.
+
+    def on_index_changed(self, message: IndexChanged) -> None:
+        if not len(self.table.rows):
+            self._list(keep=False)
+        else:
+            self._look_again(is_grown=message.report.added > 0)
+
+    @work(group="live", exclusive=True)
+    async def _look_again(self, *, is_grown: bool) -> None:
+        """Updates the visible rows in place and counts what is new; neither moves the cursor."""
+        with self.reporting():
+            await self._refresh_rows()
+            pages = self.table.pages
+            if is_grown and pages is not None and pages.snapshot is not None:
+                now = await self.app.ask(self.app.store.ids, self._query())
+                new = await self.app.ask(added, pages.snapshot, now)
+                if pages is self.table.pages:
+                    self._new = new
+            self._show_status()
+
+    async def _refresh_rows(self) -> None:
+        table, pages = self.table, self.table.pages
+        if pages is None or pages.snapshot is None:
+            return
+        fresh, visible = pages.fresh(), range(table.top, min(table.top + table.body_height, len(pages)))
+        await fresh.ensure(visible.start, visible.stop - 1)
+        if pages is self.table.pages:
+            table.rows = fresh
+            for index in visible:
+                if pages.row(index) != fresh.row(index):
+                    table.refresh_row(index)
+
+    def on_sync_moved(self, message: SyncMoved) -> None:
+        progress = message.progress
+        if progress is None:
+            self._sync = ""
+        else:
+            of = f"/{progress.total:,}" if progress.total else ""
+            self._sync = f"reading {safe(progress.root)}: {progress.done:,}{of}"
+        if not len(self.table.rows):
+            self.table.empty = self._empty_text()
+            self.table.refresh()
+        self._show_status()
+
+    def on_sync_failed(self, message: SyncFailed) -> None:
+        self.show_problem(message.reason)
+
+    def on_server_changed(self, message: ServerChanged) -> None:
+        self._address = message.address
+        self._show_status()
+
+    # Telling.
+
+    @on(LineTable.Moved)
+    def _cursor_moved(self) -> None:
+        self.query_one(StatusLine).show_position(self.table.cursor, len(self.table.rows))
+
+    @on(ExperimentTable.Marked)
+    def _marks_changed(self) -> None:
+        self._show_status()
+        self._show_keys()
+
+    def _show_keys(self) -> None:
+        if isinstance(self.focused, FilterInput):
+            rows = [key for key in keys.of("filter") if key.in_footer]
+        else:
+            rows = [key for key in keys.of("experiments", "app") if key.in_footer]
+        count = len(self.table.marks)
+        self.query_one(KeyBar).show(rows, {"delete": f"delete {count:,}"} if count else {})
+
+    def _show_status(self) -> None:
+        listed = len(self.table.rows)
+        of = f" of {self._everything:,}" if self._criteria and self._everything is not None else ""
+        if self._is_listed:
+            self.bar.show_count(Content.assemble((f"{listed:,}", "bold"), (of, "$text-muted")))
+        self.query_one(StatusLine).show_parts(self._left_parts(), self._right_parts())
+
+    def _left_parts(self) -> list[Content]:
+        marks = self.table.marks
+        arrow = "↓" if self._order_desc else "↑"
+        parts = [Content.styled(f"{ORDER_NAMES[self._order_by]} {arrow}", "$text-muted")]
+        if self.table.range_start is not None:
+            parts.append(Content.styled("range: move, then v marks", "$accent"))
+        if len(marks):
+            size = "" if marks.size_bytes is None else f" ({format.size(marks.size_bytes)})"
+            parts.append(Content.styled(f"{len(marks):,} marked{size}", "$accent"))
+        if self._new:
+            parts.append(Content.styled(f"{self._new:,} new: r", "$live"))
+        if self._notes:
+            parts.append(Content.styled("filter unclear: last good rows", "$warning"))
+        return parts
+
+    def _right_parts(self) -> list[Content]:
+        parts: list[Content] = []
+        read_only = sum(not root.is_writable for root in self._roots)
+        if read_only:
+            parts.append(Content.styled("read-only root" if read_only == 1 else "read-only roots", "$text-muted"))
+        if self._address is not None:
+            parts.append(Content.styled(safe(self._address), "$live"))
+        if self._sync:
+            parts.append(Content.styled(self._sync, "$live"))
+        elif self.app.is_watching:
+            parts.append(Content.styled("● live", "$success"))
+        return parts

@@ -1,0 +1,142 @@
+"""The filter: a line to type in, how much it matches, and what in it is wrong, under the wrong word."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.cells import cell_len
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.timer import Timer
+from textual.widgets import Input, Static
+
+from runicorn_db.filter_terms import Note
+from runicorn_tui import keys
+from runicorn_tui.terminal import safe
+
+DEBOUNCE_SECONDS = 0.12
+
+
+class FilterInput(Input):
+    """One line without a blinking cursor: blinking would write for ever."""
+
+    BINDINGS: ClassVar[list[BindingType]] = keys.bindings("filter")
+
+    class Done(Message):
+        """The person goes on to the list."""
+
+    class Cleared(Message):
+        """The person takes the filter back."""
+
+    def on_mount(self) -> None:
+        self.cursor_blink = False
+
+    def action_done(self) -> None:
+        self.post_message(self.Done())
+
+    def action_clear(self) -> None:
+        self.post_message(self.Cleared())
+
+
+class FilterBar(Vertical):
+    """Sends `Changed` a moment after the last key and at once when the line is left."""
+
+    class Changed(Message):
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class Left(Message):
+        """The list is wanted."""
+
+    def __init__(self, title: str, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._title = title
+        self._timer: Timer | None = None
+        self._sent = ""
+        self._notes: Sequence[Note] = ()
+
+    def compose(self) -> ComposeResult:
+        with Horizontal():
+            yield Static(Content(f" {self._title} "), id="filter-title")
+            yield FilterInput(placeholder="/ filters: status:failed age>30d acc>0.9", compact=True, id="filter-input")
+            yield Static("", id="filter-count", markup=False)
+        yield Static("", id="filter-notes", markup=False)
+
+    @property
+    def input(self) -> FilterInput:
+        return self.query_one(FilterInput)
+
+    @property
+    def text(self) -> str:
+        return self.input.value
+
+    def set_text(self, text: str) -> None:
+        """Another filter, at once."""
+        self.input.value = text
+        self._send()
+
+    def show_count(self, content: Content) -> None:
+        self.query_one("#filter-count", Static).update(content)
+
+    def show_notes(self, notes: Sequence[Note]) -> None:
+        """Marks the first wrong word and says what is wrong with it; no notes, no line."""
+        self._notes = notes
+        self._draw_notes()
+
+    def _draw_notes(self) -> None:
+        line = self.query_one("#filter-notes", Static)
+        line.display = bool(self._notes)
+        if not self._notes:
+            return
+        note = self._notes[0]
+        text = self.text
+        begin = self.input.region.x - self.region.x - self.input.scroll_offset.x + cell_len(text[: note.column])
+        width = max(1, cell_len(text[note.column : note.column + note.length]))
+        more = f"  (+{len(self._notes) - 1} more)" if len(self._notes) > 1 else ""
+        message = safe(note.message) + more
+        line.update(_marked(max(0, begin), width, message, self.size.width))
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._draw_notes()
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self.set_timer(DEBOUNCE_SECONDS, self._send)
+
+    @on(FilterInput.Done)
+    def _done(self, event: FilterInput.Done) -> None:
+        event.stop()
+        self._send()
+        self.post_message(self.Left())
+
+    @on(FilterInput.Cleared)
+    def _cleared(self, event: FilterInput.Cleared) -> None:
+        event.stop()
+        self.set_text("")
+        self.post_message(self.Left())
+
+    def _send(self) -> None:
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+        if self.text != self._sent:
+            self._sent = self.text
+            self.post_message(self.Changed(self.text))
+
+
+def _marked(begin: int, width: int, message: str, room: int) -> Content:
+    """`^^^^ message`, with the message before the marks where it would not fit after them."""
+    marks = "^" * min(width, max(1, room - begin))
+    length = cell_len(message)
+    if begin + len(marks) + 1 + length <= room or length + 1 > begin:
+        return Content.assemble(" " * begin, (marks, "bold $error"), " ", (message, "$error"))
+    return Content.assemble(" " * (begin - length - 1), (message, "$error"), " ", (marks, "bold $error"))

@@ -1,0 +1,110 @@
+"""The two lowest lines: where one is, and what the keys do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.geometry import Size
+from textual.widget import Widget
+from textual.widgets import Static
+
+from runicorn_tui.keys import Key
+
+SEPARATOR = "  "
+MAX_HINTS = 8
+
+
+class Line(Static):
+    """One line of text, a part at the left and a part at the right; the right one gives way."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__("", id=id, markup=False)
+        self._left = Content("")
+        self._right = Content("")
+
+    def show(self, left: Content, right: Content | None = None) -> None:
+        right = Content("") if right is None else right
+        if (left, right) == (self._left, self._right):
+            return
+        self._left, self._right = left, right
+        # Without a layout: the line keeps its height and its place.
+        self.refresh()
+
+    @property
+    def plain(self) -> str:
+        """What the line says, for tests and screen readers."""
+        return f"{self._left.plain} {self._right.plain}".strip()
+
+    def render(self) -> Content:
+        width = self.size.width
+        left, right = self._left, self._right
+        gap = width - left.cell_length - right.cell_length
+        if gap < 1 and right.cell_length:
+            right, gap = Content(""), width - left.cell_length
+        return left.truncate(width, ellipsis=True) if gap < 0 else Content.assemble(left, " " * gap, right)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return 1
+
+
+class StatusLine(Horizontal):
+    """Position at the left in a small widget of its own: it changes with every key, the rest does not."""
+
+    def compose(self) -> ComposeResult:
+        yield Line(id="status-position")
+        yield Line(id="status-rest")
+
+    def show_position(self, index: int, total: int) -> None:
+        text = f" {index + 1:,}/{total:,}" if total else " 0/0"
+        position = self.query_one("#status-position", Line)
+        width = max(8, 2 * len(f"{total:,}") + 3)
+        if position.styles.width is None or position.styles.width.value != width:
+            position.styles.width = width
+        position.show(Content(text))
+
+    def show_parts(self, left: Sequence[Content], right: Sequence[Content] = ()) -> None:
+        self.query_one("#status-rest", Line).show(
+            Content(SEPARATOR).join(left), Content.assemble(Content(SEPARATOR).join(right), " ")
+        )
+
+    @property
+    def plain(self) -> str:
+        return " ".join(line.plain for line in self.query(Line))
+
+
+class KeyBar(Widget):
+    """The keys that do something now, at most eight, as many as fit."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._hints: Sequence[tuple[str, str]] = ()
+
+    def show(self, rows: Sequence[Key], labels: dict[str, str] | None = None) -> None:
+        """`labels` gives some of the rows, by id, another word than the table's."""
+        labels = labels or {}
+        hints = [(row.hint, labels.get(row.id, row.label)) for row in rows][:MAX_HINTS]
+        if hints != self._hints:
+            self._hints = hints
+            self.refresh()
+
+    def render(self) -> Content:
+        parts: list[Content] = []
+        room = self.size.width - 1
+        # The last hint is help: it stays when others do not fit.
+        *others, last = self._hints or [("", "")]
+        room -= len(last[0]) + len(last[1]) + 1
+        for hint, label in others:
+            needed = len(hint) + len(label) + 1 + len(SEPARATOR)
+            if needed > room:
+                break
+            room -= needed
+            parts.append(_hint(hint, label))
+        parts.append(_hint(*last))
+        return Content.assemble(" ", Content(SEPARATOR).join(parts))
+
+
+def _hint(hint: str, label: str) -> Content:
+    return Content.assemble((hint, "bold $primary"), " ", (label, "$text-muted"))

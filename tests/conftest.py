@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+_DIRECTORIES = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR")
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No settings, index or storage root of the developer reaches a test."""
+    directory = tmp_path_factory.mktemp("home")
+    # Its own context: a test that undoes its monkeypatch must not get the developer's home back.
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ:
+            if name.startswith(("RUNICORN_", "SSH_")) or name in ("NO_COLOR", "COLUMNS", "LINES"):
+                patch.delenv(name)
+        patch.setenv("HOME", str(directory))
+        for name in _DIRECTORIES:
+            patch.setenv(name, str(directory / name.lower()))
+        yield
