@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +14,7 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen, Screen
 from textual.theme import Theme
+from textual.timer import Timer
 from textual.widgets import Static
 
 from runicorn_db.errors import StoreError
@@ -25,7 +25,8 @@ from runicorn_tui.terminal import on_end_signals, safe
 
 if TYPE_CHECKING:
     from runicorn_db.store import Store
-    from runicorn_db.sync import SyncProgress, SyncReport, Watcher
+    from runicorn_db.sync import SyncProgress, SyncReport
+    from runicorn_db.watch import Watcher
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -62,7 +63,7 @@ class ServerHandle(Protocol):
     def start(self) -> object: ...
     def stop(self) -> object: ...
     @property
-    def address(self) -> str: ...
+    def url(self) -> str: ...
 
 
 class RunicornApp(App[None]):
@@ -88,6 +89,8 @@ class RunicornApp(App[None]):
         clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__()
+        self.register_theme(THEME)
+        self.theme = THEME.name
         self.store = store
         self.roots = roots
         self.clock = clock
@@ -97,7 +100,7 @@ class RunicornApp(App[None]):
         self._serves_at_start = serve
         self._server: ServerHandle | None = None
         self._watcher: Watcher | None = None
-        self._is_ending = threading.Event()
+        self._sync_end: Timer | None = None
         self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="store")
         self._forget_signals: Callable[[], None] | None = None
 
@@ -110,15 +113,17 @@ class RunicornApp(App[None]):
 
     # Beginning and end.
 
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        # The style sheet is read before the theme is set.
+        return THEME.variables
+
     def on_mount(self) -> None:
-        self.register_theme(THEME)
-        self.theme = THEME.name
         self._forget_signals = on_end_signals(self._end)
 
     def first_rows_are_shown(self) -> None:
         """Begins what can wait until there is something to look at."""
         if self.is_watching and self._watcher is None:
-            threading.Thread(target=self._watch, name="first-sync", daemon=True).start()
+            self._watch()
         if self._serves_at_start:
             self._serves_at_start = False
             self.action_toggle_server()
@@ -127,7 +132,6 @@ class RunicornApp(App[None]):
         self.exit(return_code=status)
 
     async def on_unmount(self) -> None:
-        self._is_ending.set()
         if self._forget_signals is not None:
             self._forget_signals()
         await asyncio.to_thread(self._stop_threads)
@@ -137,31 +141,38 @@ class RunicornApp(App[None]):
             self._watcher.stop(timeout=1.0)
         if self._server is not None:
             self._server.stop()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._threads.shutdown(wait=True, cancel_futures=True)
 
     # Roots.
 
     def _watch(self) -> None:
-        """Reads the roots once, saying how far it is, then watches them."""
-        from runicorn_db.sync import Watcher, sync
+        """Reads the roots in a thread of its own, from now to the end."""
+        from runicorn_db.watch import Watcher
 
-        names = list(self.roots) or None
-        try:
-            report = sync(self.store, names, progress=self._progress_moved, should_stop=self._is_ending.is_set)
-        except StoreError as error:
-            self.post_message(SyncFailed(str(error)))
-        else:
-            self._index_changed(report)
-        self.post_message(SyncMoved(None))
-        if not self._is_ending.is_set():
-            watcher = self._watcher = Watcher(self.store, names, on_change=self._index_changed)
-            watcher.start()
+        self._watcher = Watcher(
+            self.store,
+            list(self.roots) or None,
+            on_change=self._index_changed,
+            on_progress=self._sync_moved,
+            on_problem=self._sync_failed,
+        )
+        self._watcher.start()
 
-    def _progress_moved(self, progress: SyncProgress) -> None:
-        self.post_message(SyncMoved(progress))
+    # In the watcher's thread: posting is all that may be done there.
 
     def _index_changed(self, report: SyncReport) -> None:
         self.post_message(IndexChanged(report))
+
+    def _sync_moved(self, progress: SyncProgress) -> None:
+        self.post_message(SyncMoved(progress))
+
+    def _sync_failed(self, reason: str) -> None:
+        self.post_message(SyncFailed(reason))
+
+    def look_now(self) -> None:
+        """Reads the roots again, soon."""
+        if self._watcher is not None:
+            self._watcher.look_now()
 
     def on_index_changed(self, message: IndexChanged) -> None:
         for screen in self.screen_stack:
@@ -170,6 +181,15 @@ class RunicornApp(App[None]):
     def on_sync_moved(self, message: SyncMoved) -> None:
         for screen in self.screen_stack:
             screen.post_message(SyncMoved(message.progress))
+        if message.progress is not None and self._sync_end is None:
+            self._sync_end = self.set_interval(0.25, self._notice_end_of_sync)
+
+    def _notice_end_of_sync(self) -> None:
+        """A look that found nothing new ends without a word."""
+        if self._sync_end is not None and self._watcher is not None and not self._watcher.is_syncing:
+            self._sync_end.stop()
+            self._sync_end = None
+            self.post_message(SyncMoved(None))
 
     def on_sync_failed(self, message: SyncFailed) -> None:
         for screen in self.screen_stack:
@@ -194,7 +214,7 @@ class RunicornApp(App[None]):
             self._tell(ServerChanged(None, str(error)))
             return
         self._server = server
-        self._tell(ServerChanged(server.address))
+        self._tell(ServerChanged(server.url))
 
     def _tell(self, message: ServerChanged) -> None:
         for screen in self.screen_stack:

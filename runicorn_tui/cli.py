@@ -11,14 +11,15 @@ from io import TextIOWrapper
 from typing import Any, NoReturn
 
 import click
-from click.shell_completion import CompletionItem
+from click.shell_completion import CompletionItem, shell_complete
 
 from runicorn_db import __version__
 from runicorn_db.errors import StoreError
-from runicorn_tui.exit_codes import FAILURE, INTERRUPTED, OUTPUT_CLOSED, USAGE, exit_code_of
+from runicorn_tui.exit_codes import FAILURE, INTERRUPTED, OK, OUTPUT_CLOSED, USAGE, exit_code_of
 from runicorn_tui.settings import InvalidSetting
 
 PROGRAM = "runicorn-tui"
+COMPLETION_VARIABLE = "_RUNICORN_TUI_COMPLETE"
 
 COMMANDS = {
     "browse": "runicorn_tui.commands.browse",
@@ -112,14 +113,18 @@ def run(arguments: Sequence[str] | None = None) -> int:
             # A locale without the glyphs of the tables must not end the program.
             stream.reconfigure(errors="backslashreplace")
     try:
-        result: Any = cli.main(arguments, prog_name=PROGRAM, standalone_mode=False)
+        # Not cli.main(): it turns a broken pipe into exit code 1.
+        with cli.make_context(PROGRAM, list(sys.argv[1:] if arguments is None else arguments)) as context:
+            result: Any = cli.invoke(context)
         sys.stdout.flush()
+    except click.exceptions.Exit as error:
+        return error.exit_code
     except BrokenPipeError:
         # Python would complain once more when it flushes stdout at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OUTPUT_CLOSED
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted.", err=True)
+    except (click.Abort, KeyboardInterrupt, EOFError):
+        click.echo("\nInterrupted.", err=True)
         return INTERRUPTED
     except click.ClickException as error:
         error.show()
@@ -130,7 +135,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _fail(error, exit_code_of(error))
     except OSError as error:
         return _fail(error, FAILURE)
-    return result if isinstance(result, int) else 0
+    return result if isinstance(result, int) else OK
 
 
 def _fail(error: Exception, code: int) -> int:
@@ -140,5 +145,6 @@ def _fail(error: Exception, code: int) -> int:
     return code
 
 
-def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    sys.exit(run(arguments))
+def main() -> NoReturn:
+    instruction = os.environ.get(COMPLETION_VARIABLE)
+    sys.exit(shell_complete(cli, {}, PROGRAM, COMPLETION_VARIABLE, instruction) if instruction else run())

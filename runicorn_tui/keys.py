@@ -11,7 +11,9 @@ from typing import Literal
 
 from textual.binding import Binding, BindingType
 
-Scope = Literal["app", "table", "filter", "experiments", "experiment", "trash", "confirm", "help"]
+Scope = Literal[
+    "app", "table", "filter", "experiments", "experiment", "chart", "log", "find", "trash", "confirm", "help"
+]
 
 _SHOWN = {
     "up": "↑",
@@ -39,7 +41,8 @@ _SHOWN = {
 class Key:
     """One thing that a key does.
 
-    `id` is its lasting name; `keys` are Textual's names, of which the footer shows the first.
+    `id` is its lasting name; `keys` are Textual's names, of which the footer shows the first,
+    with the label or its `short` form.
     """
 
     id: str
@@ -49,6 +52,7 @@ class Key:
     group: str
     scopes: tuple[Scope, ...]
     in_footer: bool = False
+    short: str = ""
 
     @property
     def shown(self) -> str:
@@ -76,14 +80,14 @@ KEYS: tuple[Key, ...] = (
     Key("last", ("end", "G"), "last", "to the last", "Move", ("table",)),
     # Marking experiments.
     Key("mark", ("space",), "mark", "mark", "Mark", ("experiments",), True),
-    Key("range", ("v",), "range", "mark a range", "Mark", ("experiments",), True),
+    Key("range", ("v",), "range", "mark a range", "Mark", ("experiments",), True, "range"),
     Key("extend-up", ("shift+up", "K"), "extend(-1)", "mark upwards", "Mark", ("experiments",)),
     Key("extend-down", ("shift+down", "J"), "extend(1)", "mark downwards", "Mark", ("experiments",)),
-    Key("mark-all", ("a",), "mark_all", "mark all that match", "Mark", ("experiments",), True),
+    Key("mark-all", ("a",), "mark_all", "mark all that match", "Mark", ("experiments",), True, "all"),
     Key("invert", ("i",), "invert", "invert the marks", "Mark", ("experiments",)),
     Key("unmark", ("U",), "unmark", "clear the marks", "Mark", ("experiments",)),
     # Acting on experiments.
-    Key("delete", ("d",), "delete", "delete", "Act", ("experiments",), True),
+    Key("delete", ("d",), "delete", "delete", "Act", ("experiments", "experiment"), True),
     Key("undo", ("z",), "undo", "undo the last deletion", "Act", ("experiments", "trash")),
     Key("trash", ("X",), "trash", "trash", "Act", ("experiments",)),
     Key("pin", ("p",), "pin", "pin or unpin", "Act", ("experiments",)),
@@ -91,30 +95,42 @@ KEYS: tuple[Key, ...] = (
     Key("open", ("enter",), "open", "open", "Act", ("experiments",), True),
     # Choosing what is listed.
     Key("filter", ("slash",), "filter", "filter", "List", ("experiments",), True),
-    Key("sort", ("s",), "sort", "sort by the next column", "List", ("experiments",), True),
+    Key("sort", ("s",), "sort", "sort by the next column", "List", ("experiments",), True, "sort"),
     Key("reverse", ("S",), "reverse", "reverse the order", "List", ("experiments",)),
     Key("clear", ("escape",), "clear", "clear the filter, then the marks", "List", ("experiments",)),
     Key("filter-done", ("enter", "down"), "done", "to the list", "Filter", ("filter",), True),
     Key("filter-clear", ("escape",), "clear", "clear the filter", "Filter", ("filter",), True),
     # The trash.
-    Key("batch-open", ("enter",), "open", "list the experiments", "Trash", ("trash",), True),
+    Key("batch-open", ("enter",), "open", "list the experiments", "Trash", ("trash",), True, "open"),
     Key("batch-restore", ("r",), "restore", "restore", "Trash", ("trash",), True),
     Key("trash-back", ("escape", "q", "X"), "back", "back", "Trash", ("trash",), True),
     # One experiment.
-    Key("next-metric", ("n",), "next_metric", "next metric", "Chart", ("experiment",), True),
-    Key("previous-metric", ("N",), "previous_metric", "previous metric", "Chart", ("experiment",)),
-    Key("zoom-in", ("plus", "equals_sign"), "zoom_in", "zoom in", "Chart", ("experiment",), True),
-    Key("zoom-out", ("minus",), "zoom_out", "zoom out", "Chart", ("experiment",)),
-    Key("pan-left", ("h", "left"), "pan_left", "pan left", "Chart", ("experiment",)),
-    Key("pan-right", ("l", "right"), "pan_right", "pan right", "Chart", ("experiment",)),
-    Key("zoom-reset", ("0",), "zoom_reset", "whole range", "Chart", ("experiment",)),
-    Key("crosshair-left", ("left_square_bracket",), "crosshair(-1)", "crosshair left", "Chart", ("experiment",)),
-    Key("crosshair-right", ("right_square_bracket",), "crosshair(1)", "crosshair right", "Chart", ("experiment",)),
-    Key("log-scale", ("L",), "log_scale", "logarithmic axis", "Chart", ("experiment",)),
-    Key("smoothing", ("E",), "smoothing", "smoothing", "Chart", ("experiment",)),
-    Key("marker", ("m",), "marker", "braille, blocks or dots", "Chart", ("experiment",)),
-
-    Key("follow", ("F",), "follow", "follow the log", "Log", ("experiment",)),
+    Key("overview", ("1",), "show_tab('overview')", "overview", "Experiment", ("experiment",)),
+    Key("parameters", ("2",), "show_tab('parameters')", "parameters", "Experiment", ("experiment",)),
+    Key("charts", ("3",), "show_tab('charts')", "charts", "Experiment", ("experiment",)),
+    Key("log", ("4",), "show_tab('log')", "log", "Experiment", ("experiment",)),
+    Key("next-tab", ("tab",), "next_tab(1)", "next page", "Experiment", ("experiment",), True),
+    Key("previous-tab", ("shift+tab",), "next_tab(-1)", "previous page", "Experiment", ("experiment",)),
+    Key("chart-next", ("n",), "next_metric(1)", "next metric", "Chart", ("chart",), True),
+    Key("chart-previous", ("N",), "next_metric(-1)", "previous metric", "Chart", ("chart",)),
+    Key("chart-toggle", ("space",), "toggle_metric", "overlay", "Chart", ("chart",), True),
+    Key("chart-only", ("enter",), "only_metric", "this metric alone", "Chart", ("chart",)),
+    Key("zoom-in", ("plus", "equals_sign"), "zoom_in", "zoom", "Chart", ("chart",), True),
+    Key("zoom-out", ("minus",), "zoom_out", "zoom out", "Chart", ("chart",)),
+    Key("pan-left", ("h", "left"), "pan(-1)", "pan left", "Chart", ("chart",)),
+    Key("pan-right", ("l", "right"), "pan(1)", "pan right", "Chart", ("chart",)),
+    Key("zoom-reset", ("0",), "zoom_reset", "whole range, no crosshair", "Chart", ("chart",)),
+    Key("crosshair-left", ("left_square_bracket",), "crosshair(-1)", "crosshair", "Chart", ("chart",), True),
+    Key("crosshair-right", ("right_square_bracket",), "crosshair(1)", "crosshair right", "Chart", ("chart",)),
+    Key("log-scale", ("L",), "log_scale", "logarithmic", "Chart", ("chart",), True),
+    Key("smoothing", ("E",), "smoothing", "smooth", "Chart", ("chart",), True),
+    Key("marker", ("m",), "marker", "braille, blocks or ASCII", "Chart", ("chart",)),
+    Key("follow", ("F",), "follow", "follow", "Log", ("log",), True),
+    Key("find", ("slash",), "find", "find", "Log", ("log",), True),
+    Key("find-next", ("n",), "find_next(1)", "next match", "Log", ("log",), True),
+    Key("find-previous", ("N",), "find_next(-1)", "previous match", "Log", ("log",)),
+    Key("find-done", ("enter",), "done", "find", "Log", ("find",), True),
+    Key("find-cancel", ("escape",), "cancel", "stop finding", "Log", ("find",), True),
     Key("experiment-back", ("escape", "q"), "back", "back", "Everywhere", ("experiment",), True),
     # Everywhere.
     Key("reload", ("r",), "reload", "reload", "Everywhere", ("experiments", "experiment")),

@@ -87,14 +87,15 @@ class LogFile:
     ) -> int | None:
         """The next line after `start` (or before it) with `text` in it, going round at the end; None if there is none.
 
+        A `start` of -1 looks from the first line on.
         Letters of ASCII match in either case.
         """
         index = self._index
         needle = text.encode("utf-8", "surrogateescape").lower()
         if not needle or not len(index):
             return None
-        start = max(0, min(start, len(index) - 1))
-        border = index.starts[start] if is_backward else index.end(start)
+        start = min(start, len(index) - 1)
+        border = 0 if start < 0 else index.starts[start] if is_backward else index.end(start)
         parts = ((border, index.size), (0, border))
         with self._opened() as descriptor:
             for low, high in reversed(parts) if is_backward else parts:

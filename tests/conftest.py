@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+_PROJECT = Path(__file__).parent.parent
 
 _DIRECTORIES = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR")
 
@@ -20,4 +23,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.setenv("HOME", str(directory))
         for name in _DIRECTORIES:
             patch.setenv(name, str(directory / name.lower()))
+        # Programs that tests start run this source.
+        patch.setenv("PYTHONPATH", os.pathsep.join(str(_PROJECT / folder) for folder in ("", "api", "db")))
         yield

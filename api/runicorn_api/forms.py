@@ -124,7 +124,8 @@ def _read_filter(_name: str, text: str) -> Criteria:
     criteria, notes = parse(text)
     if notes:
         note = notes[0]
-        raise InvalidQuery(f"filter is not understood at column {note.column} of '{shown(text)}': {note.message}")
+        column = note.column + 1
+        raise InvalidQuery(f"filter is not understood at column {column} of '{shown(text)}': {note.message}")
     return criteria
 
 

@@ -16,7 +16,7 @@ from waitress import wasyncore
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import create_server
-from waitress.task import ErrorTask
+from waitress.task import ErrorTask, WSGITask
 
 from runicorn_api.answers import JSON_UTF8
 from runicorn_api.app import Application
@@ -67,6 +67,14 @@ class Parser(HTTPRequestParser):
         return consumed
 
 
+class Answer(WSGITask):
+    """The application's answer."""
+
+    def build_response_header(self) -> bytes:
+        # waitress writes header names in its own capitals; people look for the documented ones.
+        return super().build_response_header().replace(b"\r\nX-Ratelimit-", b"\r\nX-RateLimit-")
+
+
 class Refusal(ErrorTask):
     """Answers a request that could not be read in the shape that all errors have."""
 
@@ -97,6 +105,7 @@ class Channel(HTTPChannel):
     """
 
     parser_class = Parser
+    task_class = Answer
     error_task_class = Refusal
     is_refused = False
     _linger_until: float | None = None

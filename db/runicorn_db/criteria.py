@@ -61,7 +61,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
-    """`name:x` contains (caseless), `name=x` exact (case-sensitive), any of the values; `name:/x/` regular expression."""
+    """`name:x` contains (caseless), `name=x` exact (case-sensitive), any of the values; `name:/x/` a pattern."""
 
     field: TextField
     operation: TextOperation

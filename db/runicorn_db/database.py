@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pony import orm
+from pony.orm.core import DBException
 
 from runicorn_db import errors
 from runicorn_db.entities import define_entities
@@ -28,8 +29,8 @@ from runicorn_db.text import fold
 APPLICATION_ID = 1383427689
 OLDEST_SQLITE = (3, 34, 0)
 NETWORK_FILESYSTEMS = frozenset(
-    "9p afs beegfs ceph cifs fuse.ceph fuse.glusterfs fuse.sshfs fuse.s3fs gfs2 glusterfs gpfs lustre ncpfs nfs nfs4"
-    " ocfs2 panfs pvfs2 smb3 smbfs".split()
+    {"9p", "afs", "beegfs", "ceph", "cifs", "fuse.ceph", "fuse.glusterfs", "fuse.s3fs", "fuse.sshfs", "gfs2"}
+    | {"glusterfs", "gpfs", "lustre", "nfs", "nfs4", "ocfs2", "panfs", "pvfs2", "smb3", "smbfs"}
 )
 _CHECKPOINT_BYTES = 4 << 20
 _TRUNCATE_BYTES = 48 << 20
@@ -87,7 +88,7 @@ class Database:
         self.pony = orm.Database()
         self.entities = define_entities(self.pony)
         # A lambda: Pony registers plain functions only and passes over a bound method in silence.
-        self.pony.on_connect("sqlite")(lambda _, connection: self._configure(connection))
+        self.pony.on_connect(provider="sqlite")(lambda _, connection: self._configure(connection))
         with _unusable_if_broken(self.path):
             self.pony.bind(
                 "sqlite",
@@ -292,7 +293,7 @@ def _unusable_if_broken(path: Path) -> Iterator[None]:
         yield
     except errors.StoreBusy:
         raise errors.IndexUnusable(f"{path} is in use by another process that does not let go: try again") from None
-    except (sqlite3.Error, orm.core.DBException) as error:
+    except (sqlite3.Error, DBException) as error:
         raise errors.NotAnIndex(
             f"{path} cannot be used as an index ({error}); it was left alone: see `runicorn-tui doctor`,"
             " or name another file with --db"
@@ -304,8 +305,9 @@ def translated() -> Iterator[None]:
     """Turns what SQLite and Pony raise into the store's own errors."""
     try:
         yield
-    except orm.core.DBException as error:
-        cause = error.original_exc if isinstance(error.original_exc, sqlite3.Error) else sqlite3.Error(str(error))
+    except DBException as error:
+        original = getattr(error, "original_exc", None)
+        cause = original if isinstance(original, sqlite3.Error) else sqlite3.Error(str(error))
         raise _translate(cause) from error
     except sqlite3.Error as error:
         raise _translate(error) from error

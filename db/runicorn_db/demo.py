@@ -240,7 +240,11 @@ def _adopt(directory: Path) -> list[tuple[Path, _Running]]:
         if not run.is_relative_to(root) or not (run / "meta.json").is_file() or (run / ".deleted").exists():
             continue
         now = time.time()
-        meta = json.loads((run / "meta.json").read_text("utf-8"))
+        try:
+            meta = json.loads((run / "meta.json").read_bytes())
+        except ValueError:
+            # Cut off while it was written: it stays as it is, like any run whose trainer was killed.
+            continue
         # A trainer is believed to be alive only if its process is older than its run.
         meta |= {"created_at": now, "hostname": socket.gethostname(), "pid": os.getpid()}
         _write_json(run / "meta.json", meta)
@@ -261,28 +265,33 @@ class DemoGrowth:
 
     def start(self) -> None:
         """Adopt the running experiments and begin; raises NotADemo when there is no demo."""
-        self._trainers = [_Trainer(run, running) for run, running in _adopt(self.directory)]
+        self.adopt()
         self._stopping.clear()
-        self._thread = threading.Thread(target=self._train, name="demo growth", daemon=True)
+        self._thread = threading.Thread(target=self._go_on, name="demo growth", daemon=True)
         self._thread.start()
 
     def stop(self, timeout: float = 2.0) -> None:
         """End the thread and mark the experiments as interrupted, as a trainer does on Ctrl-C."""
-        if self._thread is None:
-            return
-        self._stopping.set()
-        self._thread.join(timeout)
-        self._thread = None
+        if self._thread:
+            self._stopping.set()
+            self._thread.join(timeout)
+            self._thread = None
         for trainer in self._trainers:
             trainer.interrupt()
         self._trainers = []
 
-    def _train(self) -> None:
-        while True:
-            for trainer in self._trainers:
-                trainer.train()
-            if self._stopping.wait(self.interval):
-                return
+    def adopt(self) -> None:
+        """Take over the running experiments without a thread: `train` moves them on."""
+        self._trainers = [_Trainer(run, running) for run, running in _adopt(self.directory)]
+
+    def train(self) -> None:
+        """One step of each."""
+        for trainer in self._trainers:
+            trainer.train()
+
+    def _go_on(self) -> None:
+        while not self._stopping.wait(self.interval):
+            self.train()
 
 
 class _Trainer:
@@ -334,8 +343,8 @@ class _Trainer:
             self._append("events.jsonl", events)
             self._append("logs.txt", log)
             self.needs_newline = False
-        except FileNotFoundError:
-            # Somebody purged or moved it, which a demo is there to try.
+        except OSError:
+            # Purged or moved, which a demo is there to try; a full disk ends its training, too, as it would a real one.
             self.is_lost = True
 
     def _append(self, name: str, text: str) -> None:
@@ -343,6 +352,7 @@ class _Trainer:
             file.write(text)
 
     def interrupt(self) -> None:
-        if self.directory.is_dir():
+        """Say on disk that the training was stopped, if there is still something to say it of."""
+        if not self.is_lost and self.directory.is_dir():
             status = {"status": "interrupted", "started_at": self.started_at, "ended_at": time.time()}
             _write_json(self.directory / "status.json", status)

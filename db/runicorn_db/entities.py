@@ -41,6 +41,6 @@ def define_entities(database: orm.Database) -> SimpleNamespace:
         message = orm.Required(str, autostrip=False)
         line = orm.Optional(int)
         count = orm.Required(int)
-        orm.PrimaryKey(root, owner, path, message)
+        orm.PrimaryKey(root, owner, path, message)  # pyright: ignore[reportArgumentType] - composite keys are not in its stubs
 
     return SimpleNamespace(Root=Root, Batch=Batch, Problem=Problem)

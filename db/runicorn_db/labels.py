@@ -41,7 +41,7 @@ def place(connection: sqlite3.Connection, keys: Iterable[Key]) -> dict[str, int]
 
 
 def pivots(connection: sqlite3.Connection, key: Key) -> tuple[int, int]:
-    """Two bounds: experiments before `key` have a smaller seq than the first, those after it a greater one than the second."""
+    """(low, high): what comes before `key` has a seq below low, what comes after it one above high."""
     begin = slot_begin(key[0])
     stored = _stored(connection, begin)
     low = next((seq for seq, stored_key in stored if stored_key >= key), begin + _SLOT_SIZE)

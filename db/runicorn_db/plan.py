@@ -172,7 +172,7 @@ def _field(term: c.Field) -> Sql:
         condition, args = _joined(" OR ", parts)
         return f"root_id IN (SELECT id FROM root WHERE {condition})", args
     if term.field in ("project", "name") and term.operation == "contains":
-        parts = [(f"instr({term.field}, ?)", [fold(value)]) for value in term.values]
+        parts: list[Sql] = [(f"instr({term.field}, ?)", [fold(value)]) for value in term.values]
         condition, args = _joined(" OR ", parts)
         return f"seq IN (SELECT seq FROM search_text WHERE {condition})", args
     return _text_match({"host": "hostname"}.get(term.field, term.field), term)
@@ -218,8 +218,8 @@ def _metric(term: c.Metric) -> Sql:
 def _param(term: c.Param) -> Sql:
     conditions = [_param_condition(term.comparison, value) for value in term.values]
     condition, args = _joined(" OR ", conditions, parentheses=True)
-    sql = f"EXISTS (SELECT 1 FROM experiment_param WHERE experiment_seq = seq AND experiment_param.name = ? AND {condition})"
-    return sql, [term.param, *args]
+    sql = f"SELECT 1 FROM experiment_param WHERE experiment_seq = seq AND experiment_param.name = ? AND {condition}"
+    return f"EXISTS ({sql})", [term.param, *args]
 
 
 def _param_condition(comparison: c.Comparison | Literal["contains"], value: str) -> Sql:

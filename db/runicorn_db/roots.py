@@ -66,7 +66,7 @@ def add(database: Database, path: str | os.PathLike[str], name: str | None) -> R
     try:
         absolute.encode()
     except UnicodeEncodeError:
-        raise InvalidQuery(f"The path of a root must be valid Unicode: {ascii(absolute)}") from None
+        raise InvalidQuery(f"The path of a root must be valid Unicode: {absolute!a}") from None
     if not Path(absolute).is_dir():
         raise InvalidQuery(f"{absolute} is not a folder: a root is the folder that Runicorn writes to")
     with database.writing() as connection:

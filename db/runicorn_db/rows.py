@@ -33,7 +33,7 @@ def _experiment(row: Sequence[object]) -> Experiment:
     path, root_path, root_name, is_pinned, missing_at = row[22:]
     return Experiment(
         **fields,  # type: ignore[arg-type]
-        run_dir=os.path.join(root_path, os.fsdecode(path)),  # type: ignore[arg-type]  # noqa: PTH118 - a str, not a Path
+        run_dir=os.path.join(root_path, os.fsdecode(path)),  # type: ignore[arg-type]
         root=root_name,  # type: ignore[arg-type]
         is_pinned=bool(is_pinned),
         is_missing=missing_at is not None,
@@ -41,16 +41,17 @@ def _experiment(row: Sequence[object]) -> Experiment:
 
 
 _FIELDS = (
-    "id project name status created_at updated_at started_at ended_at duration_seconds exit_reason best_metric_name"
-    " best_metric_value best_metric_step best_metric_mode pid hostname tags description deleted_at delete_reason"
-    " size_bytes"
-).split()
+    *("id", "project", "name", "status", "created_at", "updated_at", "started_at", "ended_at", "duration_seconds"),
+    *("exit_reason", "best_metric_name", "best_metric_value", "best_metric_step", "best_metric_mode", "pid"),
+    *("hostname", "tags", "description", "deleted_at", "delete_reason", "size_bytes"),
+)
 
 
 def read_detail(connection: sqlite3.Connection, experiment_id: str) -> ExperimentDetail:
     """Everything about one experiment but its series; `query_time_ms` is left at 0. Raises `UnknownExperiment`."""
     row = connection.execute(
-        "SELECT seq, params, step_count, first_step, last_step, has_environment, file_count FROM experiment WHERE id = ?",
+        "SELECT seq, params, step_count, first_step, last_step, has_environment, file_count"
+        " FROM experiment WHERE id = ?",
         (experiment_id,),
     ).fetchone()
     if row is None:

@@ -12,11 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
-from pony import orm
-
 from runicorn_db import outbox, plan, series, summaries, tagging, trash
 from runicorn_db import roots as root_table
-from runicorn_db.database import Database, Interrupt, translated
+from runicorn_db.database import Database, Interrupt
 from runicorn_db.errors import CountChanged, InvalidQuery, UnknownExperiment
 from runicorn_db.query import (
     DEFAULT_DELETE_REASON,
@@ -231,7 +229,7 @@ class Store:
         expected_total: int | None = None,
         dry_run: bool = False,
     ) -> MatchingResult:
-        """Move everything that matches to the trash. Raises `CountChanged` when that is not `expected_total` any more."""
+        """Move everything that matches to the trash. Raises `CountChanged` when that is not `expected_total`."""
         _check_reason(reason)
         began = time.perf_counter()
 

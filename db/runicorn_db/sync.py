@@ -12,11 +12,11 @@ from typing import Literal
 from runicorn_db import ingest
 from runicorn_db.ingest import Counts, ReadRun
 from runicorn_db.roots import find as find_root
+from runicorn_db.series_sync import SeriesReader
 from runicorn_db.sources.directories import FoundRun, find_run_directories, full_signature
 from runicorn_db.sources.files import FileProblem, Unreadable
 from runicorn_db.sources.runicorn import read_run
 from runicorn_db.sources.shared_files import SharedFiles
-from runicorn_db.series_sync import SeriesReader
 from runicorn_db.store import Store
 
 _RUNS_PER_WRITE = 200
@@ -318,8 +318,9 @@ class RootSync:
         problems = [*shared.problems, *scan.problems]
         with self._database.writing() as connection:
             connection.execute(
-                "DELETE FROM problem WHERE root_id = ?1 AND owner NOT IN (SELECT path FROM run_directory WHERE root_id = ?1)"
-                " AND owner NOT IN (SELECT cast(path || '/events.jsonl' AS BLOB) FROM run_directory WHERE root_id = ?1)",
+                "DELETE FROM problem WHERE root_id = ?1 AND owner NOT IN"
+                " (SELECT path FROM run_directory WHERE root_id = ?1"
+                " UNION ALL SELECT cast(path || '/events.jsonl' AS BLOB) FROM run_directory WHERE root_id = ?1)",
                 (self._root_id,),
             )
             ingest.store_problems(connection, self._root_id, b"", problems)

@@ -83,5 +83,5 @@ def _print_plain(store: Store, names: tuple[str, ...], settings: Settings, reaso
     listed, total = print_experiments(store, ExperimentQuery(roots=names), limit=PLAIN_ROWS, form="table")
     if not total:
         output.note("There are no experiments here: name a storage root, as in runicorn-tui ~/runs")
-    output.note(f"{listed:,} of {total:,} experiments. {reason} The screen over ssh: ssh -t HOST runicorn-tui")
+    output.note(f"{listed:,} of {total:,} experiments. {reason} Over ssh: ssh -t HOST runicorn-tui")
     return OK

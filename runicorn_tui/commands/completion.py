@@ -19,8 +19,8 @@ def command(shell: str) -> None:
     """Print a script that makes the shell complete commands, options and folders."""
     from click.shell_completion import get_completion_class
 
-    from runicorn_tui.cli import PROGRAM, cli
+    from runicorn_tui.cli import COMPLETION_VARIABLE, PROGRAM, cli
 
     script = get_completion_class(shell)
     assert script is not None
-    click.echo(script(cli, {}, PROGRAM, "_RUNICORN_TUI_COMPLETE").source())
+    click.echo(script(cli, {}, PROGRAM, COMPLETION_VARIABLE).source())

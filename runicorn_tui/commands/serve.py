@@ -11,7 +11,7 @@ from runicorn_tui.exit_codes import INTERRUPTED, OK
 
 if TYPE_CHECKING:
     from runicorn_db.store import Store
-    from runicorn_db.sync import Watcher
+    from runicorn_db.watch import Watcher
     from runicorn_tui.settings import Settings
     from runicorn_tui.stopping import Stopping
 
@@ -54,7 +54,7 @@ def command(
 
 
 def _serve(store: Store, names: tuple[str, ...], settings: Settings, stopping: Stopping) -> None:
-    from runicorn_db.sync import Watcher
+    from runicorn_db.watch import Watcher
     from runicorn_tui import output
     from runicorn_tui.rest import make_server
 

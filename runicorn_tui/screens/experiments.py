@@ -361,6 +361,7 @@ class ExperimentsScreen(BrowserScreen[None]):
 
     def action_reload(self) -> None:
         self._list(keep=True)
+        self.app.look_now()
 
     async def action_quit(self) -> None:
         self._interrupt.cancel()

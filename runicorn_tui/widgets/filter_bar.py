@@ -134,9 +134,11 @@ class FilterBar(Vertical):
 
 
 def _marked(begin: int, width: int, message: str, room: int) -> Content:
-    """`^^^^ message`, with the message before the marks where it would not fit after them."""
+    """`^^^^ message`; where that is too long the message goes before the marks, or below them."""
     marks = "^" * min(width, max(1, room - begin))
     length = cell_len(message)
-    if begin + len(marks) + 1 + length <= room or length + 1 > begin:
+    if begin + len(marks) + 1 + length <= room:
         return Content.assemble(" " * begin, (marks, "bold $error"), " ", (message, "$error"))
-    return Content.assemble(" " * (begin - length - 1), (message, "$error"), " ", (marks, "bold $error"))
+    if length + 2 <= begin:
+        return Content.assemble(" " * (begin - length - 1), (message, "$error"), " ", (marks, "bold $error"))
+    return Content.assemble(" " * begin, (marks, "bold $error"), "\n ", (message, "$error"))

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import OrderedDict
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from rich.cells import cell_len
+from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 from textual import events, work
+from textual.app import App
 from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
@@ -94,16 +96,18 @@ class LogView(ScrollView, can_focus=True):
             return
         self._is_reading = True
         loop = asyncio.get_running_loop()
-        reported = 0.0
+        reported, is_more = 0.0, False
         try:
             while file is self._file and await asyncio.to_thread(file.extend):
+                is_more = True
                 if loop.time() - reported > _REPORT_SECONDS:
                     await self._show_growth(file)
                     reported = loop.time()
         except Unreadable as error:
             self._say(NO_LOG if error.is_missing else f"The log cannot be read: {error.reason}.")
         else:
-            await self._show_growth(file)
+            if is_more or file.line_count != self.line_count:
+                await self._show_growth(file)
             if not self.line_count:
                 self._say(EMPTY_LOG)
         finally:
@@ -128,6 +132,8 @@ class LogView(ScrollView, can_focus=True):
             await self.go(self.top)
 
     def _say(self, message: str) -> None:
+        if message == self.message and not self.line_count:
+            return
         self.message = message
         self.line_count = 0
         self._pages.clear()
@@ -158,6 +164,11 @@ class LogView(ScrollView, can_focus=True):
     # Drawing.
 
     @property
+    def _console(self) -> Console:
+        # The type of `app` is that of any app.
+        return cast("App[object]", self.app).console  # pyright: ignore[reportUnknownMemberType]
+
+    @property
     def top(self) -> int:
         """The first line on screen, from 0."""
         return self.scroll_offset.y
@@ -182,7 +193,7 @@ class LogView(ScrollView, can_focus=True):
             text.stylize(self._color("log--time"), 0, match.end())
         if self.needle and number == self.found:
             text.highlight_regex(re.compile(re.escape(safe(self.needle)), re.IGNORECASE), self._found_style())
-        strip = Strip([_over(plain, segment) for segment in text.render(self.app.console)])
+        strip = Strip([_over(plain, segment) for segment in text.render(self._console)])
         if strip.cell_length > width:
             strip = Strip([*strip.crop(0, width - 1), Segment("…", plain + self._color("log--time"))])
         return strip.adjust_cell_length(width, plain)

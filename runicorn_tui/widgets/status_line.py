@@ -85,7 +85,7 @@ class KeyBar(Widget):
     def show(self, rows: Sequence[Key], labels: dict[str, str] | None = None) -> None:
         """`labels` gives some of the rows, by id, another word than the table's."""
         labels = labels or {}
-        hints = [(row.hint, labels.get(row.id, row.label)) for row in rows][:MAX_HINTS]
+        hints = [(row.hint, labels.get(row.id, row.short or row.label)) for row in rows][:MAX_HINTS]
         if hints != self._hints:
             self._hints = hints
             self.refresh()

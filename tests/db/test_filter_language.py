@@ -422,7 +422,8 @@ def begins_with_prefix(name: str) -> bool:
 
 def is_pattern(text: str) -> bool:
     try:
-        regex.compile(text)
+        # Uncached: the package draws random numbers when its cache overflows, which strategies must not do.
+        regex.compile(text, cache_pattern=False)
     except (regex.error, ValueError, RecursionError):
         return False
     return r"\/" not in text.replace(r"\\", "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from runicorn_db import annotations, labels
+from runicorn_db import labels, tagging
 from runicorn_db.store import Store
 from runicorn_db.text import fold
 
@@ -94,7 +94,7 @@ def add(store: Store, entries: list[Entry], *, root: Path, root_name: str | None
                 (seq, fold(entry.project), fold(entry.name)),
             )
             if entry.tags:
-                annotations.store_tags(connection, seq, entry.tags)
+                tagging.store_tags(connection, seq, entry.tags)
 
 
 def rename(store: Store, experiment_id: str, name: str) -> None:

@@ -1,7 +1,7 @@
 """A `runicorn.db` of the original Runicorn as a source: what no file of a run says.
 
 The file is never opened where it could change: SQLite makes `-shm` and `-wal` files even for a
-read-only connection. Without a log beside it, it is opened as immutable; with one, a private copy is.
+read-only connection. Without a log beside it, it is opened as immutable; with one, a private copy is opened.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ MAX_DATABASE_BYTES = 2 * 2**30
 MAX_SECONDS = 20.0
 
 _LOGS = (b"-wal", b"-journal")
+_LOG_HEADER_BYTES = 32
 _ATTEMPTS = 3
 _RESERVED = frozenset({"global_step", "step", "time", "stage", "epoch"})
 _STEPS_PER_CHECK = 100_000
@@ -93,12 +94,9 @@ class LegacyDatabase:
 
     @classmethod
     def _open_once(cls, full: bytes, path: bytes) -> Self:
-        before = _state(full)
         _check(full)
-        copy = _copy(full) if any(size for _, size in before[1:]) else None
-        if copy is not None and _state(full) != before:
-            copy.cleanup()
-            raise _Changed
+        before = _state(full)
+        copy = _copy(full, before) if any(size for _, size in before[1:]) else None
         try:
             connection = _connect(full) if copy is None else _connect_copy(copy)
         except sqlite3.Error:
@@ -239,15 +237,38 @@ def _check(full: bytes) -> None:
         raise Unreadable(f"Larger than {MAX_DATABASE_BYTES // 2**30} GiB")
 
 
-def _copy(full: bytes) -> tempfile.TemporaryDirectory[str]:
+def _copy(full: bytes, before: list[tuple[int, int]]) -> tempfile.TemporaryDirectory[str]:
+    """A private copy of the database and its logs that is one state of it. Raises _Changed when it cannot be.
+
+    While a write-ahead log only grows, the database and a log that is copied after it belong
+    together: what a checkpoint may have brought into the one is in the other too, and half a commit is
+    told by its checksum. A log that was begun anew has another header (https://sqlite.org/walformat.html).
+    """
     directory = tempfile.TemporaryDirectory(prefix="runicorn-tui-", ignore_cleanup_errors=True)
     try:
+        header = _log_header(full)
         for suffix in (b"", *_LOGS):
             _copy_file(full + suffix, Path(directory.name, f"copy.db{suffix.decode()}"))
-    except (OSError, Unreadable):
+        has_journal = before[2][1] > 0
+        if _log_header(full) != header or (has_journal and _state(full) != before):
+            raise _Changed
+    except (OSError, Unreadable, _Changed):
         directory.cleanup()
         raise
     return directory
+
+
+def _log_header(full: bytes) -> bytes:
+    try:
+        descriptor = open_regular(full + _LOGS[0])
+    except Unreadable as error:
+        if error.is_missing:
+            return b""
+        raise
+    try:
+        return os.read(descriptor, _LOG_HEADER_BYTES)
+    finally:
+        os.close(descriptor)
 
 
 def _copy_file(source: bytes, target: Path) -> None:

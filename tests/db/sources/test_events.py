@@ -385,11 +385,11 @@ def test_what_is_appended_while_reading_waits_for_the_next_look(tmp_path):
 def test_no_descriptor_stays_open_when_reading_is_broken_off(tmp_path):
     path = tmp_path / "events.jsonl"
     path.write_bytes(MIXED)
-    before = sorted(os.listdir("/dev/fd"))
+    before = sorted(Path("/dev/fd").iterdir())
     batches = read_events(path.as_posix(), block_bytes=10)
     next(batches)
     batches.close()
-    assert sorted(os.listdir("/dev/fd")) == before
+    assert sorted(Path("/dev/fd").iterdir()) == before
 
 
 json_values = st.recursive(

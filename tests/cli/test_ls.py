@@ -1,0 +1,166 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import CREATED, Run, write_run
+
+
+def ids(out: str) -> list[str]:
+    return [line.split()[0] for line in out.splitlines()[1:]]
+
+
+def test_newest_first_by_default(run: Run, db: Path) -> None:
+    result = run("ls", "--db", db)
+
+    assert result.code == 0
+    assert ids(result.out) == ["b2", "b1", "a2", "a1"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--reverse"], ["a1", "a2", "b1", "b2"]),
+        (["--sort", "name"], ["b2", "a1", "b1", "a2"]),
+        (["--sort", "name", "--reverse"], ["a2", "b1", "a1", "b2"]),
+        (["--sort", "best_metric_value", "--reverse"], ["a2", "a1", "b1", "b2"]),
+    ],
+)
+def test_sort_and_reverse_choose_the_order(run: Run, db: Path, arguments: list[str], expected: list[str]) -> None:
+    assert ids(run("ls", "--db", db, *arguments).out) == expected
+
+
+def test_filter_words_may_be_one_argument_or_several(run: Run, db: Path) -> None:
+    assert ids(run("ls", "--db", db, "project:vision status:failed,running").out) == ["b1", "a1"]
+    assert ids(run("ls", "--db", db, "project:vision", "!status:running").out) == ["a2", "a1"]
+    assert ids(run("ls", "--db", db, "--", "project:vision", "-status:running").out) == ["a2", "a1"]
+
+
+def test_a_minus_that_looks_like_an_option_is_explained(run: Run, db: Path) -> None:
+    result = run("ls", "--db", db, "-tag:keep")
+
+    assert result.code == 2
+    assert "with ! in place of the -" in result.err
+
+
+def test_what_was_not_understood_is_marked_under_the_filter(run: Run, db: Path) -> None:
+    result = run("ls", "--db", db, "status:failed age>soon")
+
+    assert result.code == 2
+    assert result.out == ""
+    text, marks = result.err.splitlines()
+    assert text == "  status:failed age>soon"
+    begin = marks.index("^")
+    assert text[begin : begin + marks.count("^")] in ("age>soon", "soon")
+
+
+def test_limit_says_how_many_there_are(run: Run, db: Path) -> None:
+    result = run("ls", "--db", db, "--limit", 3)
+
+    assert len(ids(result.out)) == 3
+    assert result.err == "3 of 4 experiments; --limit 0 lists all.\n"
+
+
+def test_json_has_the_fields_of_rest(run: Run, db: Path, root: Path) -> None:
+    failed = run("ls", "--db", db, "status:failed", "--json").json
+
+    assert list(failed[0])[:4] == ["id", "project", "name", "status"]
+    assert failed[0]["created_at"] == CREATED
+    assert failed[0]["run_dir"] == str(root / "vision/resnet/runs/a1")
+
+
+def test_json_of_nothing_is_an_empty_list(run: Run, db: Path) -> None:
+    assert run("ls", "--db", db, "project:none", "--json").json == []
+
+
+def test_jsonl_is_one_object_a_line(run: Run, db: Path) -> None:
+    lines = run("ls", "--db", db, "--jsonl").out.splitlines()
+
+    assert [json.loads(line)["id"] for line in lines] == ["b2", "b1", "a2", "a1"]
+
+
+def test_forms_exclude_each_other(run: Run, db: Path) -> None:
+    assert run("ls", "--db", db, "--json", "--csv").code == 2
+
+
+def test_csv_neutralises_formulas_and_leaves_numbers(run: Run, root: Path, tmp_path: Path) -> None:
+    write_run(root, "evil", name='=cmd|"x"!A1', losses=(-3.0,), created_at=CREATED + 900)
+    run("sync", root, "--db", tmp_path / "index.db")
+
+    out = run("ls", "--db", tmp_path / "index.db", "--csv").out
+
+    assert out.count("\r\n") == 6
+    first = next(csv.DictReader(io.StringIO(out, newline="")))
+    assert first["name"] == "'=cmd|\"x\"!A1"
+    assert first["best_metric_value"] == "-3.0"
+
+
+def test_limit_zero_streams_more_than_a_page(run: Run, root: Path, tmp_path: Path) -> None:
+    for number in range(1100):
+        write_run(root, f"many{number:04}", name="many", created_at=CREATED - number, losses=(1.0,))
+    run("sync", root, "--db", tmp_path / "index.db")
+
+    listed = run("ls", "--db", tmp_path / "index.db", "--limit", 0, "--json").json
+
+    assert len({experiment["id"] for experiment in listed}) == len(listed) == 1104
+    assert [experiment["created_at"] for experiment in listed] == sorted(
+        (experiment["created_at"] for experiment in listed), reverse=True
+    )
+
+
+def test_hostile_names_are_shown_and_not_obeyed(run: Run, root: Path, tmp_path: Path) -> None:
+    write_run(root, "evil", name="\x1b]0;owned\x07\u202egnp", created_at=CREATED + 900)
+    run("sync", root, "--db", tmp_path / "index.db")
+
+    table = run("ls", "--db", tmp_path / "index.db", "id:evil")
+    csv_text = run("ls", "--db", tmp_path / "index.db", "id:evil", "--csv")
+    as_json = run("ls", "--db", tmp_path / "index.db", "id:evil", "--json")
+
+    for result in (table, csv_text):
+        assert "\x1b" not in result.out
+        assert "\\x1b]0;owned\\x07\\u202egnp" in result.out
+    assert as_json.json[0]["name"] == "\x1b]0;owned\x07\u202egnp"
+
+
+def test_an_index_that_is_not_there_is_not_made(run: Run, tmp_path: Path) -> None:
+    result = run("ls", "--db", tmp_path / "none.db")
+
+    assert result.code == 3
+    assert "runicorn-tui sync" in result.err
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_an_empty_index_says_how_to_fill_it(run: Run, tmp_path: Path, root: Path) -> None:
+    run("roots", "add", root, "--db", tmp_path / "index.db")
+    run("roots", "remove", root, "--db", tmp_path / "index.db")
+
+    result = run("ls", "--db", tmp_path / "index.db", "--json")
+
+    assert (result.code, result.json) == (0, [])
+    assert "runicorn-tui sync" in result.err
+
+
+def test_a_file_that_is_no_index_is_refused_and_left_alone(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("not an index " * 100)
+
+    result = run("ls", "--db", tmp_path / "notes.txt")
+
+    assert result.code == 3
+    assert (tmp_path / "notes.txt").read_text() == "not an index " * 100
+
+
+def test_a_reader_that_goes_away_ends_it_quietly(db: Path) -> None:
+    command = f'"{sys.executable}" -m runicorn_tui ls --db "{db}" --limit 0 --json; echo "code $?" >&2'
+    read, write = os.pipe()
+    os.close(read)
+    with open(write, "wb") as closed_pipe:
+        ended = subprocess.run(["sh", "-c", command], stdout=closed_pipe, stderr=subprocess.PIPE, text=True, check=False)
+
+    assert ended.stderr == "code 141\n"

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pexpect
+import pytest
+
+from tests.cli.conftest import CREATED, Run, write_run
+
+
+def listed(run: Run, db: Path) -> set[str]:
+    return {experiment["id"] for experiment in run("ls", "--db", db, "--json").json}
+
+
+def test_ids_go_to_the_trash_and_come_back_by_batch(run: Run, db: Path) -> None:
+    result = run("rm", "a1", "b2", "--yes", "--db", db)
+
+    assert result.code == 0
+    assert result.out == ""
+    assert "Moved 2 experiments to the trash." in result.err
+    assert "runicorn-tui restore --batch 1" in result.err
+    assert listed(run, db) == {"a2", "b1"}
+    assert run("restore", "--batch", 1, "--db", db).code == 0
+    assert listed(run, db) == {"a1", "a2", "b1", "b2"}
+
+
+def test_dry_run_prints_what_would_go_and_changes_nothing(run: Run, db: Path) -> None:
+    result = run("rm", "--where", "status:failed,interrupted", "--dry-run", "--db", db)
+
+    assert result.code == 0
+    assert "2 experiments" in result.out
+    assert "failed 1" in result.out
+    assert "interrupted 1" in result.out
+    assert "a1  vision / resnet  failed" in result.out
+    assert len(listed(run, db)) == 4
+
+
+def test_where_leaves_running_ones_out_unless_asked(run: Run, db: Path) -> None:
+    result = run("rm", "--where", "project:vision", "--yes", "--db", db, "--json")
+
+    assert "1 running experiment left out; --include-running takes them too." in result.err
+    assert result.json["deleted"] == 2
+    assert listed(run, db) == {"b1", "b2"}
+    assert run("rm", "--where", "project:vision", "--include-running", "--yes", "--db", db).code == 0
+    assert listed(run, db) == {"b2"}
+
+
+def test_a_running_one_named_by_id_is_taken(run: Run, db: Path) -> None:
+    run("rm", "b1", "--yes", "--db", db)
+
+    assert "b1" not in listed(run, db)
+
+
+@pytest.mark.parametrize("where", ["", "   ", "foo:bar", "age>"])
+def test_where_that_is_empty_or_not_understood_deletes_nothing(run: Run, db: Path, where: str) -> None:
+    result = run("rm", "--where", where, "--include-running", "--yes", "--db", db)
+
+    assert result.code == 2
+    assert len(listed(run, db)) == 4
+
+
+@pytest.mark.parametrize("arguments", [[], ["a1", "--where", "age>1d"]])
+def test_either_ids_or_a_filter(run: Run, db: Path, arguments: list[str]) -> None:
+    assert run("rm", *arguments, "--yes", "--db", db).code == 2
+
+
+def test_without_a_terminal_it_asks_for_yes(run: Run, db: Path) -> None:
+    result = run("rm", "a1", "--db", db)
+
+    assert result.code == 2
+    assert "--yes" in result.err
+    assert len(listed(run, db)) == 4
+
+
+def test_unknown_ids_fail_alone(run: Run, db: Path) -> None:
+    result = run("rm", "a1", "zz", "--yes", "--json", "--db", db)
+
+    assert result.code == 5
+    assert result.json["results"] == {"a1": True, "zz": False}
+    assert result.json["errors"] == {"zz": "not found"}
+    assert run("rm", "zz", "--yes", "--db", db).code == 4
+
+
+def test_an_id_that_is_in_the_trash_already_is_a_success(run: Run, db: Path) -> None:
+    run("rm", "a1", "--yes", "--db", db)
+
+    assert run("rm", "a1", "--yes", "--db", db).code == 0
+
+
+def test_more_than_a_chunk_goes_in_several_batches(run: Run, root: Path, tmp_path: Path) -> None:
+    for number in range(1001):
+        write_run(root, f"many{number:04}", project="scratch", created_at=CREATED - number, losses=(1.0,))
+    db = tmp_path / "index.db"
+    run("sync", root, "--db", db)
+
+    result = run("rm", "--where", "project:scratch", "--yes", "--json", "--db", db)
+
+    assert result.json["deleted"] == 1001
+    assert result.json["batches"] == [1, 2]
+    assert listed(run, db) == {"a1", "a2", "b1", "b2"}
+
+
+def test_the_reason_is_kept_and_limited(run: Run, db: Path) -> None:
+    run("rm", "a1", "--yes", "--reason", "typo in the config", "--db", db)
+
+    assert run("show", "a1", "--db", db, "--json").json["experiment"]["delete_reason"] == "typo in the config"
+    assert run("rm", "a2", "--yes", "--reason", "x" * 501, "--db", db).code == 2
+
+
+def test_the_original_runicorn_sees_the_deletion(run: Run, db: Path, root: Path) -> None:
+    run("rm", "a1", "--yes", "--db", db)
+
+    assert (root / "vision/resnet/runs/a1/.deleted").exists()
+    assert (root / "vision/resnet/runs/a1/events.jsonl").exists()
+
+
+@pytest.mark.parametrize(("answer", "remaining", "code"), [("y", 3, 0), ("n", 4, 1), ("", 4, 1)])
+def test_on_a_terminal_it_asks_and_no_is_the_default(
+    run: Run, db: Path, answer: str, remaining: int, code: int
+) -> None:
+    terminal = pexpect.spawn(sys.executable, ["-m", "runicorn_tui", "rm", "a1", "--db", str(db)], timeout=30)
+    terminal.expect_exact("Move 1 experiment to the trash? [y/N]")
+    terminal.sendline(answer)
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+
+    assert terminal.exitstatus == code
+    assert len(listed(run, db)) == remaining
+
+
+def test_ctrl_c_at_the_question_is_exit_130(run: Run, db: Path) -> None:
+    terminal = pexpect.spawn(sys.executable, ["-m", "runicorn_tui", "rm", "a1", "--db", str(db)], timeout=30)
+    terminal.expect_exact("[y/N]")
+    terminal.sendintr()
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+
+    assert terminal.exitstatus == 130
+    assert len(listed(run, db)) == 4
+
+
+def test_restore_by_id(run: Run, db: Path) -> None:
+    run("rm", "a1", "--yes", "--db", db)
+    result = run("restore", "a1", "zz", "--json", "--db", db)
+
+    assert result.code == 5
+    assert result.json["restored"] == 1
+    assert "a1" in listed(run, db)
+
+
+def test_restore_of_an_unknown_batch_is_exit_4(run: Run, db: Path) -> None:
+    assert run("restore", "--batch", 99, "--db", db).code == 4
+    assert run("restore", "--db", db).code == 2

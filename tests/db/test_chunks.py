@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import math
+import struct
+from array import array
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runicorn_db.chunks import MAX_POINTS, Points, pack, unpack
+from runicorn_db.errors import QueryFailed
+
+
+def points_at(steps: list[int] | range, values: list[float] | None = None) -> Points:
+    return Points(array("q", steps), array("d", values or [step / 8 for step in steps]))
+
+
+def bits(points: Points) -> tuple[list[int], bytes]:
+    """Equal only when every bit is, NaN included."""
+    return list(points.steps), points.values.tobytes()
+
+
+steps = st.lists(st.integers(-(2**63), 2**63 - 1) | st.integers(0, 50), min_size=1, unique=True).map(sorted)
+
+
+@given(steps, st.data())
+def test_what_is_unpacked_is_what_was_packed(steps, data):
+    values = data.draw(st.lists(st.floats(), min_size=len(steps), max_size=len(steps)))
+    points = points_at(steps, values)
+    assert bits(unpack(pack(points))) == bits(points)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        range(1, MAX_POINTS + 1),
+        range(-5_000_000, 5_000_000_000, 10**7),
+        [*range(4000), *range(4001, 4097)],
+        [-(2**63), 2**63 - 1],
+        [-(2**63), 0, 2**63 - 1],
+        [2**63 - 2, 2**63 - 1],
+        [0],
+        [-(2**63)],
+        [2**63 - 1],
+    ],
+)
+def test_steps_of_every_kind_come_back(steps):
+    points = points_at(steps)
+    assert bits(unpack(pack(points))) == bits(points)
+
+
+def test_regular_steps_take_no_space():
+    assert len(pack(points_at(range(0, 4000, 4), [math.pi] * 1000))) < 1000 * 8 + 40
+
+
+def test_a_full_chunk_of_alike_values_is_deflated_and_noise_costs_no_more_than_it_is():
+    alike = points_at(range(MAX_POINTS), [0.25] * MAX_POINTS)
+    assert len(pack(alike)) < 1000
+    noise = points_at(range(MAX_POINTS), [math.sin(step * step) for step in range(MAX_POINTS)])
+    assert len(pack(noise)) <= MAX_POINTS * 8 + 40
+    assert bits(unpack(pack(noise))) == bits(noise)
+
+
+@given(st.data())
+def test_damaged_bytes_are_refused_and_nothing_else_happens(data):
+    points = data.draw(
+        st.sampled_from([points_at(range(5)), points_at([1, 2, 9]), points_at(range(MAX_POINTS), [0.5] * MAX_POINTS)])
+    )
+    packed = pack(points)
+    cut = data.draw(st.integers(0, len(packed) - 1))
+    with pytest.raises(QueryFailed, match="Database query failed: "):
+        unpack(packed[:cut])
+
+
+def test_an_unknown_version_is_refused():
+    with pytest.raises(QueryFailed, match="unknown version 9"):
+        unpack(b"\x09" + pack(points_at([1]))[1:])
+
+
+def test_a_wrong_number_of_points_is_refused():
+    packed = bytearray(pack(points_at([1, 2, 9])))
+    struct.pack_into("<I", packed, 2, 4)
+    with pytest.raises(QueryFailed, match="damaged"):
+        unpack(bytes(packed))
