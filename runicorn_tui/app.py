@@ -84,6 +84,8 @@ class RunicornApp(App[None]):
         *,
         roots: tuple[str, ...] = (),
         watch: bool = True,
+        running_interval: float = 2.0,
+        full_interval: float = 60.0,
         make_server: Callable[[], ServerHandle] | None = None,
         serve: bool = False,
         clock: Callable[[], float] = time.time,
@@ -96,6 +98,7 @@ class RunicornApp(App[None]):
         self.clock = clock
         self.is_watching = watch
         self.can_serve = make_server is not None
+        self._intervals = (running_interval, full_interval)
         self._make_server = make_server
         self._serves_at_start = serve
         self._server: ServerHandle | None = None
@@ -152,6 +155,8 @@ class RunicornApp(App[None]):
         self._watcher = Watcher(
             self.store,
             list(self.roots) or None,
+            running_interval=self._intervals[0],
+            full_interval=self._intervals[1],
             on_change=self._index_changed,
             on_progress=self._sync_moved,
             on_problem=self._sync_failed,
@@ -168,6 +173,11 @@ class RunicornApp(App[None]):
 
     def _sync_failed(self, reason: str) -> None:
         self.post_message(SyncFailed(reason))
+
+    @property
+    def is_syncing(self) -> bool:
+        """Whether all roots are being read right now."""
+        return self._watcher is not None and self._watcher.is_syncing
 
     def look_now(self) -> None:
         """Reads the roots again, soon."""

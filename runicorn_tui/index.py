@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from runicorn_db.store import Store
 
 INDEX_NAME = "index.db"
+LOCAL_DIRECTORY = Path("/var/tmp")
 
 
 def default_index() -> Path:
@@ -25,7 +26,7 @@ def default_index() -> Path:
 
 
 def index_path(settings: Settings) -> Path:
-    """The index file to use. A default one that would lie on a network filesystem is placed in /var/tmp instead."""
+    """The index file to use. A default one that would lie on a network filesystem is placed in LOCAL_DIRECTORY instead."""
     if settings.db is not None:
         return settings.db
     from runicorn_db.database import network_filesystem
@@ -34,7 +35,7 @@ def index_path(settings: Settings) -> Path:
     kind = network_filesystem(path)
     if kind is None:
         return path
-    fallback = Path(f"/var/tmp/{APP_NAME}-{os.getuid()}")
+    fallback = LOCAL_DIRECTORY / f"{APP_NAME}-{os.getuid()}"
     if _make_private(fallback):
         message = f"{path.parent} lies on a network filesystem ({kind}): the index is kept in {fallback} instead."
         click.echo(message, err=True)

@@ -88,16 +88,16 @@ KEYS: tuple[Key, ...] = (
     Key("unmark", ("U",), "unmark", "clear the marks", "Mark", ("experiments",)),
     # Acting on experiments.
     Key("delete", ("d",), "delete", "delete", "Act", ("experiments", "experiment"), True),
-    Key("undo", ("z",), "undo", "undo the last deletion", "Act", ("experiments", "trash")),
+    Key("undo", ("z",), "undo", "undo a deletion", "Act", ("experiments", "trash")),
     Key("trash", ("X",), "trash", "trash", "Act", ("experiments",)),
     Key("pin", ("p",), "pin", "pin or unpin", "Act", ("experiments",)),
     Key("copy-id", ("y",), "copy_id", "copy the id", "Act", ("experiments", "experiment")),
     Key("open", ("enter",), "open", "open", "Act", ("experiments",), True),
     # Choosing what is listed.
     Key("filter", ("slash",), "filter", "filter", "List", ("experiments",), True),
-    Key("sort", ("s",), "sort", "sort by the next column", "List", ("experiments",), True, "sort"),
+    Key("sort", ("s",), "sort", "sort by next column", "List", ("experiments",), True, "sort"),
     Key("reverse", ("S",), "reverse", "reverse the order", "List", ("experiments",)),
-    Key("clear", ("escape",), "clear", "clear the filter, then the marks", "List", ("experiments",)),
+    Key("clear", ("escape",), "clear", "clear filter, marks", "List", ("experiments",)),
     Key("filter-done", ("enter", "down"), "done", "to the list", "Filter", ("filter",), True),
     Key("filter-clear", ("escape",), "clear", "clear the filter", "Filter", ("filter",), True),
     # The trash.

@@ -26,3 +26,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         # Programs that tests start run this source.
         patch.setenv("PYTHONPATH", os.pathsep.join(str(_PROJECT / folder) for folder in ("", "api", "db")))
         yield
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write the golden screens anew (never under CI)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--update-golden") and os.environ.get("CI"):
+        raise pytest.UsageError("--update-golden is refused under CI: golden screens are looked at by a person")

@@ -38,15 +38,17 @@ class Form:
 
     def read_json(self, name: str, value: object) -> Any:
         """The value that a JSON body gives; None where it means "not given"."""
+        seen = json_kind(value)
         if self.is_list and isinstance(value, list):
             items = cast(Sequence[object], value)
             if all(isinstance(item, str) for item in items):
                 return _trimmed(cast(Sequence[str], items)) or None
+            seen = "a list of other things"
         # A JSON boolean is an int for Python, and never a number for a person.
         elif isinstance(value, self.json_types) and (bool in self.json_types or not isinstance(value, bool)):
             text = value if isinstance(value, str) else str(value).lower()
             return self.read(name, text) if text else None
-        raise InvalidQuery(f"{name} must be a {self.label}, not {json_kind(cast(object, value))}")
+        raise InvalidQuery(f"{name} must be a {self.label}, not {seen}")
 
 
 def json_kind(value: object) -> str:

@@ -37,7 +37,7 @@ _LINGER_SECONDS = 2.0
 logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 
-class CannotListen(Exception):
+class CannotListen(OSError):
     """The address cannot be served; `str(error)` is a sentence fit for a person."""
 
 
@@ -244,6 +244,8 @@ class Server:
 
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket. Raises `PortTaken`, naming by whom where that can be seen, or `CannotListen`."""
+    if not 0 <= port <= 65535:
+        raise CannotListen(f"Cannot listen on {host}:{port}: a port is a number from 0 to 65535")
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except (socket.gaierror, UnicodeError):
@@ -256,14 +258,13 @@ def listen(host: str, port: int) -> socket.socket:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         listener.bind(address)
         listener.listen()
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         listener.close()
-        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+        if error.errno == errno.EADDRINUSE:
             owner = _owner_of(port) or "another process"
             sentence = f"Port {port} on {host} is taken by {owner}: name another one, or --port 0 for any free one"
             raise PortTaken(sentence) from None
-        reason = error.strerror if isinstance(error, OSError) else "a port is a number from 0 to 65535"
-        raise CannotListen(f"Cannot listen on {host}:{port}: {reason}") from None
+        raise CannotListen(f"Cannot listen on {host}:{port}: {error.strerror}") from None
     return listener
 
 

@@ -293,7 +293,7 @@ def _unusable_if_broken(path: Path) -> Iterator[None]:
         yield
     except errors.StoreBusy:
         raise errors.IndexUnusable(f"{path} is in use by another process that does not let go: try again") from None
-    except (sqlite3.Error, DBException) as error:
+    except (sqlite3.Error, DBException, UnicodeDecodeError) as error:
         raise errors.NotAnIndex(
             f"{path} cannot be used as an index ({error}); it was left alone: see `runicorn-tui doctor`,"
             " or name another file with --db"
@@ -311,6 +311,9 @@ def translated() -> Iterator[None]:
         raise _translate(cause) from error
     except sqlite3.Error as error:
         raise _translate(error) from error
+    except UnicodeDecodeError as error:
+        # Text of a damaged file.
+        raise errors.QueryFailed("Database query failed: the index holds damaged text") from error
 
 
 def _translate(error: sqlite3.Error) -> errors.StoreError:

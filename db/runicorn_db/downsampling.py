@@ -37,47 +37,49 @@ def choose_steps(steps: array[int], columns: Sequence[Points], limit: int) -> ar
     if limit >= len(steps):
         return steps
     chosen = {steps[-1]} if limit == 1 else {steps[0], steps[-1]}
-    columns = [points for points in columns if points.steps]
-    for points in columns:
+    candidates = [min_max(points, limit * _CANDIDATES // 2) for points in columns if points.steps]
+    for points in candidates:
         for extreme in (min, max):
             if len(chosen) < limit:
                 chosen.add(points.steps[points.values.index(extreme(points.values))])
     # What a short column does not need goes to the longer ones.
-    for position, points in enumerate(sorted(columns, key=lambda points: len(points.steps))):
-        share = (limit - len(chosen)) // (len(columns) - position)
-        chosen.update(min_max_lttb(points, share))
+    candidates.sort(key=lambda points: len(points.steps))
+    for position, points in enumerate(candidates):
+        share = (limit - len(chosen)) // (len(candidates) - position)
+        chosen.update(lttb(points, share))
     chosen.update(_between(steps, chosen, limit - len(chosen)))
     return array("q", sorted(chosen))
 
 
-def min_max_lttb(points: Points, limit: int) -> Sequence[int]:
+def min_max(points: Points, pieces: int) -> Points:
+    """The first lowest and first highest point of each of so many equal pieces, and the two ends."""
+    count = len(points.steps)
+    if count <= 2 * pieces:
+        return points
+    positions = [0]
+    for piece in range(pieces):
+        begin = piece * count // pieces
+        part = points.values[begin : (piece + 1) * count // pieces]
+        low, high = part.index(min(part)), part.index(max(part))
+        positions += (begin + low, begin + high) if low < high else (begin + high, begin + low)
+    positions.append(count - 1)
+    unique = list(dict.fromkeys(positions))
+    return Points(array("q", map(points.steps.__getitem__, unique)), array("d", map(points.values.__getitem__, unique)))
+
+
+def lttb(points: Points, limit: int) -> Sequence[int]:
     """Steps of at most `limit` of the finite points, ascending; from 2 on the first and the last are among them."""
-    steps = points.steps
+    steps, values = points
     if len(steps) <= limit:
         return steps
     if limit < 3:
         return (steps[0], steps[-1])[:limit]
-    candidates = _candidates(points.values, limit * _CANDIDATES // 2)
     # Scaled to 0..1 and -1..1: areas of huge values and distances would overflow.
     span = steps[-1] - steps[0]
-    scale = max(max(points.values), -min(points.values)) or 1.0
-    xs = [(steps[position] - steps[0]) / span for position in candidates]
-    ys = [points.values[position] / scale for position in candidates]
-    return [steps[candidates[position]] for position in _lttb(xs, ys, limit)]
-
-
-def _candidates(values: array[float], pieces: int) -> Sequence[int]:
-    count = len(values)
-    if count <= 2 * pieces:
-        return range(count)
-    positions = [0]
-    for piece in range(pieces):
-        begin = piece * count // pieces
-        part = values[begin : (piece + 1) * count // pieces]
-        low, high = part.index(min(part)), part.index(max(part))
-        positions += (begin + low, begin + high) if low < high else (begin + high, begin + low)
-    positions.append(count - 1)
-    return list(dict.fromkeys(positions))
+    scale = max(max(values), -min(values)) or 1.0
+    xs = [(step - steps[0]) / span for step in steps]
+    ys = [value / scale for value in values]
+    return [steps[position] for position in _lttb(xs, ys, limit)]
 
 
 def _lttb(xs: Sequence[float], ys: Sequence[float], limit: int) -> list[int]:

@@ -112,7 +112,8 @@ def _read(
         steps += points.steps
         values += points.values
     begin, end = bisect_left(steps, low), bisect_right(steps, high)
-    return Points(steps[begin:end], values[begin:end])
+    is_all = end - begin == len(steps)
+    return Points(steps, values) if is_all else Points(steps[begin:end], values[begin:end])
 
 
 def _union(columns: Sequence[array[int]]) -> array[int]:
@@ -201,10 +202,11 @@ def _joined(one: _Extremes | None, other: _Extremes | None) -> _Extremes | None:
 
 
 def _are_lost(stored: _Extremes, points: Points) -> bool:
-    """Whether `points` put something less extreme where an extreme was."""
+    """Whether `points` put something less extreme, or no finite value, where an extreme was."""
     low = _value_at(points, stored.lowest[1])
     high = _value_at(points, stored.highest[1])
-    return (low is not None and not low <= stored.lowest[0]) or (high is not None and not -high <= stored.highest[0])
+    is_low_lost = low is not None and not (math.isfinite(low) and low <= stored.lowest[0])
+    return is_low_lost or (high is not None and not (math.isfinite(high) and -high <= stored.highest[0]))
 
 
 class _Metric:
@@ -218,8 +220,8 @@ class _Metric:
 
     def append(self, points: Points) -> None:
         """Store points that are sorted by step, and what they change in the summary."""
-        first: tuple[int, float | None] = (points.steps[0], points.values[0])
-        last: tuple[int, float | None] = (points.steps[-1], points.values[-1])
+        first = (points.steps[0], _or_null(points.values[0]))
+        last = (points.steps[-1], _or_null(points.values[-1]))
         stored = self._connection.execute(
             "SELECT count, first_step, first, last_step, last, min, min_step, max, max_step"
             " FROM metric WHERE experiment_seq = ? AND metric_id = ?",
@@ -258,18 +260,7 @@ class _Metric:
             " first_step = excluded.first_step, first = excluded.first,"
             " last_step = excluded.last_step, last = excluded.last,"
             " min = excluded.min, min_step = excluded.min_step, max = excluded.max, max_step = excluded.max_step",
-            (
-                *self._key,
-                count,
-                first[0],
-                _or_null(first[1]),
-                last[0],
-                _or_null(last[1]),
-                low,
-                low_step,
-                high,
-                high_step,
-            ),
+            (*self._key, count, *first, *last, low, low_step, high, high_step),
         )
 
     def _extend(self, points: Points) -> int:
@@ -359,5 +350,5 @@ def _value_at(points: Points, step: int | None) -> float | None:
     return points.values[position] if is_there else None
 
 
-def _or_null(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
+def _or_null(value: float) -> float | None:
+    return value if math.isfinite(value) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -78,8 +79,25 @@ class View:
         """The whole range without a crosshair."""
         return replace(self, low=None, high=None, cursor=None)
 
+    def over(self, extent: tuple[float, float]) -> View:
+        """With the whole range as its own where it had none."""
+        low, high = self.span(extent)
+        return replace(self, low=low, high=high)
+
+    def with_log_scale(self) -> View:
+        """With the other scale."""
+        return replace(self, is_log=not self.is_log)
+
     def next_smoothing(self) -> View:
         return replace(self, smoothing=SMOOTHINGS[(SMOOTHINGS.index(self.smoothing) + 1) % len(SMOOTHINGS)])
 
     def next_marker(self) -> View:
         return replace(self, marker=MARKERS[(MARKERS.index(self.marker) + 1) % len(MARKERS)])
+
+
+def first_marker(environ: Mapping[str, str]) -> Marker:
+    """Braille, or ASCII where the locale says that the terminal knows nothing else."""
+    # LC_CTYPE is C.UTF-8 when Python itself has set it: it tells nothing about the terminal.
+    names = ("LC_ALL", "LANG") if environ.get("LC_CTYPE") == "C.UTF-8" else ("LC_ALL", "LC_CTYPE", "LANG")
+    locale = next((environ[name] for name in names if environ.get(name)), "UTF-8")
+    return "braille" if "UTF" in locale.upper() else "ascii"

@@ -59,7 +59,9 @@ def browse(store: Store, names: tuple[str, ...], settings: Settings) -> int:
         store,
         roots=names,
         watch=settings.watch,
-        make_server=lambda: make_server(store, settings, syncing=lambda: False),
+        running_interval=settings.running_interval,
+        full_interval=settings.full_interval,
+        make_server=lambda: make_server(store, settings, syncing=lambda: app.is_syncing),
         serve=settings.serve,
     )
     app.run()

@@ -15,7 +15,11 @@ EXPERIMENTS = 200
     epilog=options.examples("runicorn-tui demo", "runicorn-tui demo --dir /tmp/demo --experiments 5000"),
 )
 @click.option(
-    "--dir", "directory", type=click.Path(path_type=Path), metavar="PATH", help="Where to keep it; your cache otherwise."
+    "--dir",
+    "directory",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Where to keep it; your cache otherwise.",
 )
 @click.option(
     "--experiments", type=click.IntRange(min=1), default=EXPERIMENTS, metavar="N", help="How many to make (200)."

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import shutil
-import sqlite3
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,6 +38,9 @@ def command(prune: bool, db: Path | None, as_json: bool) -> None:
 
     Marker files of deletions that could not be written before are tried again.
     """
+    import shutil
+    import sqlite3
+
     from runicorn_db.errors import NotAnIndex
     from runicorn_tui import output
     from runicorn_tui.index import index_path, open_index

@@ -7,6 +7,7 @@ import click
 from runicorn_db.query import MAX_DOWNSAMPLE
 from runicorn_tui.commands import options
 
+
 def _step_range(_ctx: click.Context, _option: click.Parameter, text: str | None) -> tuple[int | None, int | None]:
     from runicorn_api.forms import STEP_RANGE
 
@@ -25,7 +26,9 @@ def _step_range(_ctx: click.Context, _option: click.Parameter, text: str | None)
 @click.argument("prefix", metavar="ID")
 @options.db
 @click.option("--metric", "metrics", multiple=True, metavar="NAME", help="Only this metric; may be given again.")
-@click.option("--step-range", callback=_step_range, metavar="A:B", help="Only steps from A to B; either may be left out.")
+@click.option(
+    "--step-range", callback=_step_range, metavar="A:B", help="Only steps from A to B; either may be left out."
+)
 @click.option("--downsample", type=click.IntRange(1, MAX_DOWNSAMPLE), metavar="N", help="At most N rows.")
 @options.json
 @options.csv
@@ -69,7 +72,9 @@ def command(
         output.CsvTable(header).add(zip(table.steps, *columns, strict=True))
     else:
         shown = output.Table([output.Column(title=title, align="right") for title in header])
-        shown.add([str(step), *("" if v is None else repr(v) for v in row)] for step, *row in zip(table.steps, *columns))
+        shown.add(
+            [str(step), *("" if v is None else repr(v) for v in row)] for step, *row in zip(table.steps, *columns)
+        )
     if table.unknown:
         output.note(f"No such metric: {', '.join(table.unknown)}")
     if table.is_downsampled:

@@ -13,7 +13,10 @@ from runicorn_db.criteria import Criteria
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 db = click.option(
-    "--db", type=click.Path(path_type=Path), metavar="PATH", help="Index file; without it, yours in your data directory."
+    "--db",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Index file; without it, yours in your data directory.",
 )
 json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 csv = click.option("--csv", "as_csv", is_flag=True, help="Print CSV (RFC 4180).")
@@ -23,7 +26,9 @@ ids = click.argument("prefixes", nargs=-1, metavar="[ID]...")
 
 def server(command: Command) -> Command:
     """`--host` and `--port`."""
-    command = click.option("--port", type=click.IntRange(0, 65535), metavar="P", help="Port of the REST server.")(command)
+    command = click.option("--port", type=click.IntRange(0, 65535), metavar="P", help="Port of the REST server.")(
+        command
+    )
     return click.option("--host", metavar="H", help="Address of the REST server; 127.0.0.1 without it.")(command)
 
 

@@ -63,6 +63,7 @@ def _serve(store: Store, names: tuple[str, ...], settings: Settings, stopping: S
         names or None,
         running_interval=settings.running_interval,
         full_interval=settings.full_interval,
+        on_problem=output.note,
     )
     # Made before the roots are read: a port that is taken should be known at once.
     server = make_server(store, settings, syncing=lambda: watcher.is_syncing)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import zip_longest
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -24,6 +26,8 @@ FILTER_EXAMPLES: tuple[tuple[str, str], ...] = (
     ("name:vit or name:/^bert_\\d+/", "one or the other, a pattern"),
 )
 
+_COLUMN = 36
+
 
 class HelpScreen(ModalScreen[None]):
     """The rows of the key table for some scopes."""
@@ -40,19 +44,34 @@ class HelpScreen(ModalScreen[None]):
             yield Static(self._text(), id="help-keys", markup=False)
 
     def _text(self) -> Content:
-        lines: list[Content] = []
-        for group, rows in keys.grouped(keys.of(*self._scopes)).items():
-            lines.append(Content.styled(f" {group}", "bold $primary"))
-            lines += [_line(key.shown, key.label) for key in rows]
-            lines.append(Content(""))
+        groups = [_group(name, rows) for name, rows in keys.grouped(keys.of(*self._scopes)).items()]
+        lines = _two_columns(groups)
         if "experiments" in self._scopes:
             lines.append(Content.styled(" What a filter can say", "bold $primary"))
-            lines += [_line(example, meaning, width=34) for example, meaning in FILTER_EXAMPLES]
+            lines += [_line(example, meaning, 29) for example, meaning in FILTER_EXAMPLES]
         return Content("\n").join(lines)
 
     def action_close(self) -> None:
         self.dismiss()
 
 
-def _line(left: str, right: str, width: int = 18) -> Content:
-    return Content.assemble("   ", (f"{left:<{width}}", "$foreground"), " ", (right, "$text-muted"))
+def _line(left: str, right: str, width: int) -> Content:
+    return Content.assemble("  ", (f"{left:<{width}}", "$foreground"), " ", (right, "$text-muted"))
+
+
+def _group(name: str, rows: Sequence[keys.Key]) -> list[Content]:
+    title = Content.styled(f" {name}", "bold $primary")
+    return [title, *(_line(row.shown, row.label, 12) for row in rows), Content("")]
+
+
+def _two_columns(groups: Sequence[Sequence[Content]]) -> list[Content]:
+    """The groups one below the other, then cut between two groups where the halves are most alike."""
+    total = sum(map(len, groups))
+    heights = [sum(map(len, groups[:cut])) for cut in range(len(groups) + 1)]
+    cut = min(range(len(groups) + 1), key=lambda cut: abs(2 * heights[cut] - total))
+    left = [line for group in groups[:cut] for line in group]
+    right = [line for group in groups[cut:] for line in group]
+    return [
+        Content.assemble(first.pad_right(max(0, _COLUMN - first.cell_length)), second)
+        for first, second in zip_longest(left, right, fillvalue=Content(""))
+    ]

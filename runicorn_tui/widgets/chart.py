@@ -82,7 +82,7 @@ class Chart(Widget):
         self._wanted += 1
         if self.size and not self._is_drawing:
             self._is_drawing = True
-            self.run_worker(self._draw_latest(), group="draw")
+            self.run_worker(self._draw_latest, group="draw")
 
     async def _draw_latest(self) -> None:
         drawn = 0

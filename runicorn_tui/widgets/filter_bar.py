@@ -76,6 +76,11 @@ class FilterBar(Vertical):
     def text(self) -> str:
         return self.input.value
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something was typed that was not sent yet."""
+        return self._timer is not None
+
     def set_text(self, text: str) -> None:
         """Another filter, at once."""
         self.input.value = text

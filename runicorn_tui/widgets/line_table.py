@@ -71,7 +71,7 @@ class Column(Generic[Row]):
 def fit(text: str, width: int, *, is_right: bool = False) -> str:
     """Exactly `width` cells: cut with an ellipsis or padded."""
     # A name may be kilobytes of zero-width marks: what cannot show is not measured.
-    text = safe(text if len(text) <= 16 * width else text[: 16 * width])
+    text = safe(text if len(text) <= 4 * width else text[: 4 * width])
     length = cell_len(text)
     if length > width:
         return set_cell_size(text, width - 1) + "…" if width else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import OrderedDict
+from functools import partial
 from typing import ClassVar, cast
 
 from rich.cells import cell_len
@@ -213,11 +214,11 @@ class LogView(ScrollView, can_focus=True):
     def on_resize(self, event: events.Resize) -> None:
         self.virtual_size = Size(self.size.width, self.line_count)
         if self.is_following:
-            self.run_worker(self.go(self.line_count), group="visible", exclusive=True)
+            self.run_worker(partial(self.go, self.line_count), group="visible", exclusive=True)
         self.post_message(self.Moved())
 
     def _read_visible(self) -> None:
-        self.run_worker(self._read_and_refresh(self.top), group="visible", exclusive=True)
+        self.run_worker(partial(self._read_and_refresh, self.top), group="visible", exclusive=True)
 
     async def _read_and_refresh(self, top: int) -> None:
         await self._ensure(top, top + self.size.height - 1)

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar
 
-from rich.segment import Segment
 from textual import events
 from textual.content import Content
 from textual.geometry import Size
-from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
-from textual.style import Style
 
 from runicorn_tui import keys
 
-Line = Callable[[], Content]
+MakeLine = Callable[[], Content]
 """A line that is made when it comes on screen."""
-Layout = Callable[[int], Sequence[Line]]
+MakeLines = Callable[[int], Sequence[MakeLine]]
 """All lines for a width."""
 
 
+def _no_lines(width: int) -> Sequence[MakeLine]:
+    return ()
+
+
 class Sheet(ScrollView, can_focus=True):
-    """Any number of lines, of which only those on screen are drawn."""
+    """Any number of lines, of which only those on screen are made."""
 
     DEFAULT_CSS = """
     Sheet {
@@ -37,43 +37,36 @@ class Sheet(ScrollView, can_focus=True):
         scrollbar-background-active: $background;
     }
     """
-    COMPONENT_CLASSES: ClassVar[set[str]] = set()
     BINDINGS = keys.bindings("table")
-
-    class Moved(Message):
-        """Other lines are on screen."""
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._layout: Layout = lambda width: ()
-        self._lines: Sequence[Line] = ()
+        self._make_lines: MakeLines = _no_lines
+        self._sheet_lines: Sequence[MakeLine] = ()
 
-    def show(self, layout: Layout) -> None:
+    def show(self, make_lines: MakeLines) -> None:
         """Other lines; the place that was scrolled to stays."""
-        self._layout = layout
-        self._lay_out()
+        self._make_lines = make_lines
+        self._remake()
 
     def on_resize(self, event: events.Resize) -> None:
-        self._lay_out()
+        self._remake()
 
-    def _lay_out(self) -> None:
-        if self.size.width:
-            self._lines = self._layout(self.size.width - 1)
-            self.virtual_size = Size(self.size.width, len(self._lines))
+    def _remake(self) -> None:
+        if self.size.width > 1:
+            self._sheet_lines = self._make_lines(self.size.width - 1)
+            self.virtual_size = Size(self.size.width, len(self._sheet_lines))
             self.refresh()
-            self.post_message(self.Moved())
 
     def render_line(self, y: int) -> Strip:
         number = self.scroll_offset.y + y
-        if number >= len(self._lines):
+        if number >= len(self._sheet_lines):
             return Strip.blank(self.size.width, self.rich_style)
-        content = self._lines[number]()
-        segments = content.render_segments(self.visual_style)
+        segments = self._sheet_lines[number]().render_segments(self.visual_style)
         return Strip(segments).adjust_cell_length(self.size.width, self.rich_style)
 
     def _go(self, top: int) -> None:
-        self.scroll_to(y=max(0, top), animate=False, immediate=True, force=True)
-        self.refresh()
+        self.scroll_to(y=top, animate=False, immediate=True, force=True)
 
     def action_move(self, by: int) -> None:
         self._go(self.scroll_offset.y + by)
@@ -85,4 +78,4 @@ class Sheet(ScrollView, can_focus=True):
         self._go(0)
 
     def action_last(self) -> None:
-        self._go(len(self._lines))
+        self._go(len(self._sheet_lines))

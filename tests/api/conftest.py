@@ -45,7 +45,8 @@ class Run:
 
 def _curve(steps: int) -> tuple[tuple[int, dict[str, Any]], ...]:
     return tuple(
-        (step, {"loss": 2 / step, "accuracy": 1 - math.exp(-step / 200), "learning_rate": 0.001}) for step in range(1, steps + 1)
+        (step, {"loss": 2 / step, "accuracy": 1 - math.exp(-step / 200), "learning_rate": 0.001})
+        for step in range(1, steps + 1)
     )
 
 
@@ -62,8 +63,8 @@ RUNS = tuple(
     Run(created_at=NOON + 3600 * hour, **given)
     for hour, given in enumerate(
         (
-            {"id": "20240101_120000_000001", "project": "vision", "name": "resnet_baseline", "tags": ("baseline", "keep"),
-             "best": ("accuracy", 0.9542, "max"), "events": _curve(1000), "description": "First Straße try"},
+            {"id": "20240101_120000_000001", "project": "vision", "name": "resnet_baseline",
+             "tags": ("baseline", "keep"), "best": ("accuracy", 0.9542, "max"), "events": _curve(1000), "description": "First Straße try"},
             {"id": "20240101_130000_000002", "project": "vision", "name": "resnet_wide", "tags": ("baseline",),
              "best": ("accuracy", 0.85, "max"), "seconds": 60.0},
             {"id": "20240101_140000_000003", "project": "vision", "name": "resnet_baseline", "status": "failed",
@@ -71,7 +72,8 @@ RUNS = tuple(
             {"id": "20240101_150000_000004", "project": "speech", "name": "tacotron", "status": "interrupted",
              "tags": ("keep", "two words")},
             {"id": "20240101_160000_000005", "project": "speech", "name": "100% café_*", "best": ("loss", -0.5, "min")},
-            {"id": "20240101_170000_000006", "project": "speech", "name": "wav2vec", "status": "running", "seconds": None},
+            {"id": "20240101_170000_000006", "project": "speech", "name": "wav2vec", "status": "running",
+             "seconds": None},
             {"id": "lauf ü 1", "project": "übung", "name": "kürzel", "best": ("loss", 0.0, "min"), "events": SPARSE,
              "description": "two  words and \"quotes\" \\ % _"},
             {"id": "20240101_190000_000008", "project": "übung", "name": "leer", "status": "failed", "seconds": 30.5},
@@ -93,7 +95,12 @@ def write_root(root: Path, runs: tuple[Run, ...] = RUNS) -> Path:
         _write(directory / "status.json", status)
         if run.best is not None:
             name, value, mode = run.best
-            best = {"best_metric_name": name, "best_metric_value": value, "best_metric_mode": mode, "best_metric_step": 3}
+            best = {
+                "best_metric_name": name,
+                "best_metric_value": value,
+                "best_metric_mode": mode,
+                "best_metric_step": 3,
+            }
             _write(directory / "summary.json", best)
         lines = [
             json.dumps({"ts": run.created_at, "type": "metrics", "data": {**values, "global_step": step}})
@@ -141,7 +148,9 @@ class Client:
     def __init__(self, address: tuple[str, int]) -> None:
         self.address = address
 
-    def request(self, method: str, target: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Answer:
+    def request(
+        self, method: str, target: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> Answer:
         connection = http.client.HTTPConnection(*self.address, timeout=20)
         try:
             connection.request(method, target, body, headers or {})
@@ -157,6 +166,13 @@ class Client:
             assert int(answer.headers["content-length"]) == len(answer.body)
             strict_json(answer.body)
         return answer
+
+    def headers_as_sent(self, target: str) -> list[tuple[str, str]]:
+        connection = http.client.HTTPConnection(*self.address, timeout=20)
+        connection.request("GET", target)
+        headers = connection.getresponse().getheaders()
+        connection.close()
+        return headers
 
     def get(self, path: str, query: str | dict[str, Any] = "", *, status: int = 200) -> Any:
         """The parsed answer to a GET below /api, which must have `status`."""

@@ -98,7 +98,7 @@ def test_csv_neutralises_formulas_and_leaves_numbers(run: Run, root: Path, tmp_p
 
     assert out.count("\r\n") == 6
     first = next(csv.DictReader(io.StringIO(out, newline="")))
-    assert first["name"] == "'=cmd|\"x\"!A1"
+    assert first["name"] == '\'=cmd|"x"!A1'
     assert first["best_metric_value"] == "-3.0"
 
 
@@ -161,6 +161,8 @@ def test_a_reader_that_goes_away_ends_it_quietly(db: Path) -> None:
     read, write = os.pipe()
     os.close(read)
     with open(write, "wb") as closed_pipe:
-        ended = subprocess.run(["sh", "-c", command], stdout=closed_pipe, stderr=subprocess.PIPE, text=True, check=False)
+        ended = subprocess.run(
+            ["sh", "-c", command], stdout=closed_pipe, stderr=subprocess.PIPE, text=True, check=False
+        )
 
     assert ended.stderr == "code 141\n"

@@ -68,9 +68,7 @@ def test_a_root_that_is_no_folder_makes_no_index(run: Run, tmp_path: Path) -> No
     assert not (tmp_path / "index.db").exists()
 
 
-def test_an_unmounted_root_of_the_index_is_reported_and_keeps_its_experiments(
-    run: Run, db: Path, root: Path
-) -> None:
+def test_an_unmounted_root_of_the_index_is_reported_and_keeps_its_experiments(run: Run, db: Path, root: Path) -> None:
     root.rename(root.with_name("unmounted"))
 
     assert run("sync", root, "--db", db).code == 0

@@ -349,6 +349,13 @@ def test_growth_begins_a_new_line_after_one_that_was_cut_off(small: Path) -> Non
     assert json.loads(lines[-1])["data"]["global_step"] > 0
 
 
+def test_growth_begins_at_step_one_where_nothing_was_logged_yet(small: Path) -> None:
+    (run,) = adopt_running(small)
+    (run / "events.jsonl").unlink()
+    grow(small, 2)
+    assert [event["data"]["global_step"] for event in events(run)] == [1, 2]
+
+
 def test_training_in_its_thread_goes_on_until_it_is_stopped(small: Path) -> None:
     (run, *_) = adopt_running(small)
     size = (run / "events.jsonl").stat().st_size

@@ -13,6 +13,7 @@ NOW = 1_760_000_000.0
 """The clock of the golden screens."""
 
 _STATUSES = ("finished", "failed", "finished", "interrupted", "finished", "running", "failed")
+_MODELS = ("vit_b", "bert_c", "moe_a", "resnet50")
 _PROJECTS = ("vision", "nlp", "audio")
 _METRICS = (("accuracy", 0.9), ("loss", 0.04), (None, None))
 
@@ -42,7 +43,7 @@ def varied(count: int) -> list[Entry]:
         entries.append(
             Entry(
                 id=f"2025{number // 1000:02d}01_{number % 1000:06d}_{number * 7919 % 0xFFFFFF:06x}",
-                name=f"{('vit_b', 'bert_c', 'moe_a', 'resnet50')[number % 4]}_lr{(1, 3)[number % 2]}e-{2 + number % 3}_s{number}",
+                name=f"{_MODELS[number % 4]}_lr{(1, 3)[number % 2]}e-{2 + number % 3}_s{number}",
                 project=_PROJECTS[number % 3],
                 status=_STATUSES[number % 7],
                 created_at=created_at,
@@ -70,7 +71,7 @@ def add(store: Store, entries: list[Entry], *, root: Path, root_name: str | None
                 "seq": seq,
                 "id": entry.id,
                 "root_id": root_id,
-                "path": f"{entry.project}/default/runs/{entry.id}".encode(),
+                "path": f"vision/default/runs/{entry.id}".encode(),
                 "layout": "0.4",
                 "project": entry.project,
                 "name": entry.name,
@@ -86,9 +87,7 @@ def add(store: Store, entries: list[Entry], *, root: Path, root_name: str | None
                 "hostname": entry.hostname,
             }
             marks = ", ".join("?" * len(values))
-            connection.execute(
-                f"INSERT INTO experiment ({', '.join(values)}) VALUES ({marks})", list(values.values())
-            )
+            connection.execute(f"INSERT INTO experiment ({', '.join(values)}) VALUES ({marks})", list(values.values()))
             connection.execute(
                 "INSERT INTO search_text (seq, project, name, description, live) VALUES (?, ?, ?, '', 1)",
                 (seq, fold(entry.project), fold(entry.name)),

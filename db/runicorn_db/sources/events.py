@@ -27,7 +27,7 @@ MAX_FILE_BYTES = 64 << 30
 NOT_JSON = "Line is not valid JSON"
 NOT_UTF8 = "Line is not UTF-8"
 TOO_DEEP = "Line is nested too deeply"
-TOO_LONG = "Line is too long"
+TOO_LONG = "Line is longer than 4 MiB"
 NOT_AN_OBJECT = "Line is not an object"
 NO_DATA = "Metrics are not an object"
 BAD_STEP = "Step is missing or not a whole number of 64 bits"
@@ -36,7 +36,8 @@ BAD_NAME = f"Metric name is longer than {MAX_NAME_LENGTH} characters"
 BAD_TIME = "Time is not in the years 1970 to 9999"
 
 _BLOCK_BYTES = 1 << 20
-_LONGEST_LINE = 16 << 20
+# A line takes up to thirty times its length as objects.
+_LONGEST_LINE = 4 << 20
 _MIN_STEP, _MAX_STEP = -(2**63), 2**63 - 1
 _END_OF_9999 = 253402300800
 

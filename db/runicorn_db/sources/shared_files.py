@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from runicorn_db.sources.files import FileProblem, read_json_object
@@ -61,6 +62,14 @@ class SharedFiles:
     def row(self, run_id: str) -> LegacyRow:
         """What the database says of a run; all None if it says nothing."""
         return self.database.rows.get(run_id, _NO_ROW) if self.database is not None else _NO_ROW
+
+    def mark(self, run_id: str) -> str:
+        """What the shared files say of this run as a short text, the same in every process; empty for nothing."""
+        annotation, row = self.annotation(run_id), self.row(run_id)
+        if annotation == _NO_ANNOTATION and row == _NO_ROW:
+            return ""
+        told = (sorted(annotation.tags), annotation.description, annotation.is_pinned, replace(row, tags=frozenset()))
+        return f"{zlib.crc32(repr((told, sorted(row.tags))).encode()):x}"
 
     def series(self, run_id: str) -> Iterator[SeriesRow]:
         """The points the database has of a run, as logged; for runs without an events.jsonl."""

@@ -96,3 +96,16 @@ def test_the_signature_changes_with_each_file(tmp_path: Path, name: str) -> None
 def test_the_signature_is_that_of_what_was_read(real_root_072: Path) -> None:
     with SharedFiles.read(str(real_root_072)) as shared:
         assert shared.signature == shared_signature(str(real_root_072))
+
+
+def test_the_mark_of_a_run_changes_with_what_is_said_of_it_only(tmp_path: Path) -> None:
+    def marks(entries: dict[str, object]) -> tuple[str, str, str]:
+        (tmp_path / ".experiments_metadata.json").write_text(json.dumps(entries))
+        with SharedFiles.read(str(tmp_path)) as shared:
+            return shared.mark("a"), shared.mark("b"), shared.mark("none")
+
+    first = marks({"a": {"tags": ["x", "y"]}, "b": {"tags": ["x"]}})
+    second = marks({"b": {"tags": ["z"]}, "a": {"tags": ["y", "x"]}})
+    assert first[0] == second[0] != first[1] != second[1]
+    assert first[2] == ""
+    assert marks({"a": {"description": "now"}})[0] not in ("", first[0])

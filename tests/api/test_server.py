@@ -1,0 +1,280 @@
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from runicorn_api.app import ServerSettings, create_app
+from runicorn_api.server import CannotListen, PortTaken, Server
+from runicorn_db.query import ExperimentQuery
+from runicorn_db.store import Store
+
+HEAD = b"Host: 127.0.0.1\r\nConnection: close\r\n"
+
+
+@pytest.fixture
+def app(empty_store: Store):
+    app = create_app(empty_store, ServerSettings(version="1", rate_limits=None))
+    yield app
+    app.close()
+
+
+def test_port_zero_takes_a_free_port_and_the_url_names_it(app) -> None:
+    with Server(app, port=0) as server:
+        host, port = server.address
+        assert host == "127.0.0.1"
+        assert port > 0
+        assert server.url == f"http://127.0.0.1:{port}/api"
+        with socket.create_connection(server.address):
+            pass
+
+
+def test_an_ipv6_address_is_served_and_written_in_brackets(app) -> None:
+    with Server(app, "::1", 0) as server:
+        assert server.url == f"http://[::1]:{server.address[1]}/api"
+        connection = http.client.HTTPConnection("::1", server.address[1], timeout=5)
+        connection.request("GET", "/api/health")
+        assert connection.getresponse().status == 200
+        connection.close()
+
+
+def test_a_taken_port_is_told_with_its_owner_and_a_way_out(app) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(PortTaken) as error:
+            Server(app, port=port)
+    sentence = str(error.value)
+    assert sentence.startswith(f"Port {port} on 127.0.0.1 is taken by ")
+    assert f"(pid {os.getpid()})" in sentence
+    assert sentence.endswith("--port 0 for any free one")
+
+
+@pytest.mark.parametrize(
+    ("host", "port", "sentence"),
+    [
+        ("no.such.host.invalid", 0, "Host 'no.such.host.invalid' is not known on this machine"),
+        ("203.0.113.1", 0, "Cannot listen on 203.0.113.1:0: Cannot assign requested address"),
+        ("127.0.0.1", 70000, "Cannot listen on 127.0.0.1:70000: a port is a number from 0 to 65535"),
+    ],
+)
+def test_an_address_that_cannot_be_served_is_told(app, host: str, port: int, sentence: str) -> None:
+    with pytest.raises(CannotListen) as error:
+        Server(app, host, port)
+    assert str(error.value) == sentence
+
+
+def test_stopping_an_idle_server_is_quick_and_frees_the_port(app) -> None:
+    server = Server(app, port=0)
+    server.start()
+    idle = socket.create_connection(server.address)
+    began = time.monotonic()
+    server.stop()
+    assert time.monotonic() - began < 2
+    server.stop()
+    idle.close()
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith(("runicorn-api", "waitress"))]
+    with Server(app, port=server.address[1]):
+        pass
+
+
+def test_a_server_that_never_ran_can_be_stopped(app) -> None:
+    server = Server(app, port=0)
+    server.stop()
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(server.address)
+
+
+def test_a_running_request_is_answered_before_the_server_stops(empty_store: Store) -> None:
+    entered, release = threading.Event(), threading.Event()
+
+    def syncing() -> bool:
+        entered.set()
+        return release.wait(10)
+
+    server = Server(create_app(empty_store, ServerSettings(version="1", syncing=syncing)), port=0)
+    server.start()
+    connection = http.client.HTTPConnection(*server.address, timeout=10)
+    connection.request("GET", "/api/health")
+    with ThreadPoolExecutor() as pool:
+        assert entered.wait(10)
+        stopping = pool.submit(server.stop)
+        assert server._stopping.wait(10)
+        release.set()
+        response = connection.getresponse()
+        assert response.status == 200
+        assert b'"syncing":true' in response.read()
+        stopping.result(timeout=10)
+    connection.close()
+
+
+PROGRAM = """
+import sys
+from runicorn_api.app import ServerSettings, create_app
+from runicorn_api.server import Server
+from runicorn_db.store import Store
+with Store(sys.argv[1]) as store:
+    server = Server(create_app(store, ServerSettings(version="1")), port=0)
+    print(server.url, flush=True)
+    try:
+        server.run()
+    except KeyboardInterrupt:
+        print("stopped", flush=True)
+"""
+
+
+def test_in_the_foreground_it_serves_until_it_is_interrupted(tmp_path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path / "index.db")]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, text=True
+    ) as process:
+        url = process.stdout.readline().strip()
+        connection = http.client.HTTPConnection(url.removeprefix("http://").removesuffix("/api"), timeout=5)
+        connection.request("GET", "/api/health")
+        assert connection.getresponse().status == 200
+        connection.close()
+        process.send_signal(2)
+        out, err = process.communicate(timeout=10)
+    assert (out, err, process.returncode) == ("stopped\n", "", 0)
+
+
+def test_in_the_foreground_it_serves_until_it_is_told_to_stop(app) -> None:
+    server = Server(app, port=0)
+    with ThreadPoolExecutor() as pool:
+        running = pool.submit(server.run)
+        connection = http.client.HTTPConnection(*server.address, timeout=5)
+        connection.request("GET", "/api/health")
+        assert connection.getresponse().status == 200
+        connection.close()
+        server.stop()
+        running.result(timeout=5)
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        (b"GARBAGE\r\n\r\n", 400),
+        (b"get /api/health HTTP/1.1\r\n" + HEAD + b"\r\n", 400),
+        (b"GET /api/health HTTP/1.1\r\nno colon\r\n\r\n", 400),
+        (b"GET /api/health HTTP/1.1\r\n folded: x\r\n\r\n", 400),
+        (b"GET /api/health HTTP/1.1\r\n" + HEAD + b"X: a\nb\r\n\r\n", 400),
+        (b"GET http://[::1/api HTTP/1.1\r\n" + HEAD + b"\r\n", 400),
+        (b"POST /api/x HTTP/1.1\r\n" + HEAD + b"Content-Length: x\r\n\r\n", 400),
+        (b"POST /api/x HTTP/1.1\r\n" + HEAD + b"Content-Length: -1\r\n\r\n", 400),
+        (b"POST /api/x HTTP/1.1\r\n" + HEAD + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400),
+        (b"POST /api/x HTTP/1.1\r\n" + HEAD + b"Content-Length: " + b"9" * 5000 + b"\r\n\r\n", 400),
+        (b"POST /api/x HTTP/1.1\r\n" + HEAD + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (b"POST /api/x HTTP/1.1\r\n" + HEAD + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", 400),
+        (b"POST /api/x HTTP/1.0\r\n" + HEAD + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (b"POST /api/x HTTP/1.0\r\n" + HEAD + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (b"POST /api/x HTTP/1.1\r\n" + HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n\r\n", 400),
+        (b"POST /api/x HTTP/1.1\r\n" + HEAD + b"Transfer-Encoding: gzip\r\n\r\n", 501),
+        (b"POST /api/x HTTP/1.1\r\n" + HEAD + b"Content-Length: 1048577\r\n\r\n", 413),
+        (b"POST /api/x HTTP/1.1\r\n" + HEAD + b"Content-Length: 99999999999\r\nExpect: 100-continue\r\n\r\n", 413),
+        (b"POST /api/x HTTP/1.1\r\n" + HEAD + b"Transfer-Encoding: chunked\r\n\r\n180000\r\n" + b"x" * 0x180000, 413),
+        (b"GET /api/health HTTP/1.1\r\n" + HEAD + b"X: " + b"x" * 16384 + b"\r\n\r\n", 431),
+        (b"GET /api/health HTTP/1.1\r\n" + HEAD + b"X: " + b"x" * 1_000_000, 431),
+    ],
+)  # fmt: skip
+def test_what_is_no_request_is_refused_in_the_one_shape(client, request_bytes: bytes, status: int) -> None:
+    client.refused_raw(request_bytes, status=status)
+    assert client.get("/health")["status"] == "ok"
+
+
+def test_a_refusal_closes_the_connection_and_drops_what_follows(client) -> None:
+    smuggled = b"GET /api/health HTTP/1.1\r\n" + HEAD + b"\r\n"
+    request = (
+        b"POST /api/x HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    )
+    with socket.create_connection(client.address, timeout=10) as connection:
+        connection.sendall(request + smuggled)
+        connection.shutdown(socket.SHUT_WR)
+        received = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert received.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert b"Connection: close" in received
+    assert received.count(b"HTTP/1.1") == 1
+
+
+def test_limits_are_allowed_up_to_their_last_byte(client) -> None:
+    line = b"GET /api/health HTTP/1.1\r\n" + HEAD + b"X: "
+    longest = line + b"x" * (16384 - len(line) - 4) + b"\r\n\r\n"
+    assert len(longest) == 16384
+    assert client.raw(longest)[0] == 200
+    assert client.raw(longest.replace(b"X: x", b"X: xx"))[0] == 431
+    body = b'{"exp_ids": ["x"]}'
+    padded = body + b" " * (1024 * 1024 - len(body))
+    headers = {"Content-Type": "application/json"}
+    assert client.request("POST", "/api/v2/experiments/batch-delete", padded, headers).status == 200
+    sentence = client.refusal("POST", "/api/v2/experiments/batch-delete", padded + b" ", headers, status=413)
+    assert sentence == "Request body is too large: at most 1048576 bytes are allowed"
+
+
+def test_a_client_that_still_sends_gets_to_see_the_refusal(client) -> None:
+    # Three megabytes do not fit into socket buffers: the server has answered before the client is done.
+    headers = {"Content-Type": "application/json"}
+    client.refusal("POST", "/api/v2/experiments/batch-delete", b" " * 3_000_000, headers, status=413)
+
+
+def test_a_refused_client_that_vanishes_leaves_no_connection_behind(app) -> None:
+    with Server(app, port=0) as server:
+        for _ in range(5):
+            with socket.create_connection(server.address) as connection:
+                connection.sendall(b"GARBAGE\r\n\r\n")
+                assert connection.recv(65536).startswith(b"HTTP/1.0 400")
+        # One more answered request: what was closed before it has been seen by the loop.
+        deadline = time.monotonic() + 5
+        while server._server.active_channels and time.monotonic() < deadline:
+            with socket.create_connection(server.address) as connection:
+                connection.sendall(b"GET /api/health HTTP/1.1\r\n" + HEAD + b"\r\n")
+                while connection.recv(65536):
+                    pass
+        assert len(server._server.active_channels) <= 1
+
+
+def test_a_refused_client_that_never_stops_sending_is_cut_off(client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runicorn_api.server._LINGER_SECONDS", 0.0)
+    with socket.create_connection(client.address, timeout=10) as connection:
+        connection.sendall(b"GARBAGE\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.0 400")
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):
+            connection.sendall(b"x" * 200_000_000)
+
+
+def test_chunked_bodies_are_read(client) -> None:
+    body = b"POST /api/v2/experiments/batch-delete HTTP/1.1\r\n" + HEAD
+    body += b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    body += b'9\r\n{"exp_ids\r\n9\r\n": ["x"]}\r\n0\r\n\r\n'
+    status, _, answer = client.raw(body)
+    assert (status, b'"x":"not found"' in answer) == (200, True)
+
+
+def test_a_kept_connection_answers_one_request_after_the_other(client) -> None:
+    connection = http.client.HTTPConnection(*client.address, timeout=10)
+    for method, status in (("GET", 200), ("HEAD", 200), ("DELETE", 405), ("POST", 415), ("GET", 200)):
+        connection.request(method, "/api/v2/experiments/batch-delete" if method == "POST" else "/api/health")
+        response = connection.getresponse()
+        response.read()
+        assert response.status == status
+        assert response.getheader("Connection") is None
+    connection.close()
+
+
+def test_many_clients_at_once_get_their_own_answers(client) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        pages = list(pool.map(lambda number: client.list({"page": number, "per_page": 1}), [1, 2, 3, 4] * 10))
+    assert [page["page"] for page in pages] == [1, 2, 3, 4] * 10
+    assert len({page["experiments"][0]["id"] for page in pages}) == 4
+
+
+def test_closing_the_server_leaves_the_store_usable(empty_store: Store, app) -> None:
+    with Server(app, port=0):
+        pass
+    assert empty_store.find(ExperimentQuery()).total == 0

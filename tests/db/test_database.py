@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+import os
+import random
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from runicorn_db import database as database_module
+from runicorn_db import errors
+from runicorn_db.database import APPLICATION_ID, Database, Interrupt, migrations, network_filesystem
+from runicorn_db.query import ExperimentQuery
+from runicorn_db.store import Store
+
+
+def test_a_new_index_is_readable_by_its_owner_alone(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        with Store(tmp_path / "made" / "index.db") as store:
+            store.find(ExperimentQuery())
+            modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "made").iterdir()}
+    finally:
+        os.umask(before)
+    assert modes["index.db"] == 0o600
+    assert set(modes.values()) == {0o600}
+    assert stat.S_IMODE((tmp_path / "made").stat().st_mode) == 0o700
+
+
+def test_pragmas_are_those_of_a_shared_index(tmp_path: Path) -> None:
+    with Store(tmp_path / "index.db") as store, store.database.snapshot() as connection:
+        values = {
+            name: connection.execute(f"PRAGMA {name}").fetchone()[0]
+            for name in ("journal_mode", "foreign_keys", "wal_autocheckpoint", "busy_timeout", "application_id")
+        }
+    assert values == {
+        "journal_mode": "wal",
+        "foreign_keys": 1,
+        "wal_autocheckpoint": 0,
+        "busy_timeout": 5000,
+        "application_id": APPLICATION_ID,
+    }
+
+
+@pytest.mark.parametrize("content", [b"not a database", b"SQLite format 3\0" + b"\xff" * 4096])
+def test_a_file_that_is_no_index_is_refused_and_left_alone(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "other"
+    path.write_bytes(content)
+    with pytest.raises(errors.NotAnIndex, match=r"left alone.*--db"):
+        Store(path)
+    assert path.read_bytes() == content
+
+
+def test_another_programs_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "other.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE experiment (id)")
+        connection.commit()
+    before = path.read_bytes()
+    with pytest.raises(errors.NotAnIndex, match="another program"):
+        Store(path)
+    assert path.read_bytes() == before
+
+
+def test_an_index_of_a_newer_program_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "index.db"
+    Store(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version = {len(migrations()) + 1}")
+    before = path.read_bytes()
+    with pytest.raises(errors.SchemaTooNew, match="upgrade"):
+        Store(path)
+    assert path.read_bytes() == before
+
+
+def test_a_folder_a_fifo_and_an_unwritable_place_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(errors.NotAnIndex, match="folder"):
+        Store(tmp_path)
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(errors.IndexUnusable):
+        Store(tmp_path / "fifo")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(errors.IndexUnusable, match="Cannot open the index"):
+        Store(tmp_path / "file" / "index.db")
+
+
+def test_an_empty_file_becomes_an_index(tmp_path: Path) -> None:
+    (tmp_path / "index.db").touch()
+    with Store(tmp_path / "index.db") as store:
+        assert store.health().schema_version == len(migrations())
+
+
+def test_a_damaged_index_gives_an_error_or_the_right_answer_but_never_a_traceback(tmp_path: Path) -> None:
+    with Store(tmp_path / "whole.db") as store:
+        (tmp_path / "root").mkdir()
+        store.add_root(tmp_path / "root")
+    whole = (tmp_path / "whole.db").read_bytes()
+    chance = random.Random(5)
+    for number in range(60):
+        damaged = bytearray(whole)
+        for _ in range(20):
+            damaged[chance.randrange(len(damaged))] ^= 1 << chance.randrange(8)
+        path = tmp_path / f"damaged-{number}.db"
+        path.write_bytes(damaged)
+        try:
+            with Store(path) as store:
+                store.find(ExperimentQuery(search="anything"))
+                store.roots()
+        except errors.StoreError as error:
+            assert str(error)
+        path.unlink()
+
+
+def test_sqlite_that_is_too_old_is_refused_with_the_way_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(database_module, "OLDEST_SQLITE", (99, 0, 0))
+    with pytest.raises(errors.IndexUnusable, match=r"too old.*uvx"):
+        Store(tmp_path / "index.db")
+
+
+def test_an_index_on_a_network_filesystem_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database_module, "network_filesystem", lambda _: "nfs4")
+    with pytest.raises(errors.IndexUnusable, match=r"nfs4.*--db"):
+        Store(tmp_path / "index.db")
+    assert not (tmp_path / "index.db").exists()
+
+
+def test_the_filesystem_is_that_of_the_innermost_mount(tmp_path: Path) -> None:
+    mountinfo = tmp_path / "mountinfo"
+    mountinfo.write_text(
+        "22 1 8:1 / / rw - ext4 /dev/sda rw\n"
+        f"23 22 0:40 / {tmp_path}/home rw shared:1 - nfs4 server:/home rw\n"
+        f"24 23 8:2 / {tmp_path}/home/local\\040disk rw - xfs /dev/sdb rw\n"
+    )
+    assert network_filesystem(tmp_path / "home" / "me" / "index.db", mountinfo) == "nfs4"
+    assert network_filesystem(tmp_path / "home" / "local disk" / "index.db", mountinfo) is None
+    assert network_filesystem(tmp_path / "homework" / "index.db", mountinfo) is None
+    assert network_filesystem(tmp_path, tmp_path / "no such file") is None
+
+
+def test_a_snapshot_does_not_see_what_is_written_meanwhile(tmp_path: Path) -> None:
+    with Store(tmp_path / "index.db") as store:
+        (tmp_path / "root").mkdir()
+        with store.database.snapshot() as connection:
+            assert connection.execute("SELECT count(*) FROM root").fetchone() == (0,)
+            thread = threading.Thread(target=store.add_root, args=(tmp_path / "root",))
+            thread.start()
+            thread.join()
+            assert connection.execute("SELECT count(*) FROM root").fetchone() == (0,)
+        assert len(store.roots()) == 1
+
+
+def test_a_writer_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    with Store(tmp_path / "index.db") as store:
+        with pytest.raises(errors.QueryFailed), store.database.writing() as connection:
+            connection.execute("INSERT INTO metric_name (name) VALUES ('loss')")
+            connection.execute("INSERT INTO no_such_table VALUES (1)")
+        with store.database.snapshot() as connection:
+            assert connection.execute("SELECT count(*) FROM metric_name").fetchone() == (0,)
+
+
+def test_a_writer_that_does_not_let_go_makes_others_report_busy(tmp_path: Path) -> None:
+    with Store(tmp_path / "index.db") as holder, Store(tmp_path / "index.db", timeout=0.05) as store:
+        (tmp_path / "root").mkdir()
+        with holder.database.writing(), pytest.raises(errors.StoreBusy, match="Database is busy"):
+            store.add_root(tmp_path / "root")
+        store.add_root(tmp_path / "root")
+
+
+def test_a_lock_of_sqlite_itself_is_reported_as_busy_too(tmp_path: Path) -> None:
+    with Store(tmp_path / "index.db", timeout=0.05) as store:
+        (tmp_path / "root").mkdir()
+        with closing(sqlite3.connect(store.path, isolation_level=None)) as foreign:
+            foreign.execute("BEGIN IMMEDIATE")
+            with pytest.raises(errors.StoreBusy):
+                store.add_root(tmp_path / "root")
+            foreign.execute("ROLLBACK")
+
+
+def test_a_full_disk_is_reported_and_nothing_is_changed(tmp_path: Path) -> None:
+    with Store(tmp_path / "index.db") as store:
+        with pytest.raises(errors.StorageFull), store.database.writing() as connection:
+            (pages,) = connection.execute("PRAGMA page_count").fetchone()
+            connection.execute(f"PRAGMA max_page_count = {pages}")
+            connection.execute("INSERT INTO metric_name (name) VALUES (?)", ("x" * 1_000_000,))
+        assert store.find(ExperimentQuery()).total == 0
+
+
+def test_a_question_can_be_taken_back_from_another_thread(tmp_path: Path) -> None:
+    endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
+    with Store(tmp_path / "index.db") as store:
+        interrupt = Interrupt()
+        with pytest.raises(errors.Interrupted), store.database.snapshot(interrupt) as connection:
+            threading.Timer(0.05, interrupt.cancel).start()
+            connection.execute(endless).fetchone()
+        with pytest.raises(errors.Interrupted):
+            store.find(ExperimentQuery(), interrupt=interrupt)
+        assert store.find(ExperimentQuery()).total == 0
+
+
+def test_connections_of_threads_that_ended_are_closed(tmp_path: Path) -> None:
+    with Store(tmp_path / "index.db") as store:
+        for _ in range(20):
+            thread = threading.Thread(target=store.roots)
+            thread.start()
+            thread.join()
+        assert len(os.listdir("/proc/self/fd")) < 200
+        assert len(store.database._connections) <= 3
+
+
+_WRITER = """
+import sys
+from runicorn_db.store import Store
+with Store(sys.argv[1]) as store:
+    for number in range(150):
+        with store.database.writing(durable=number % 10 == 0) as connection:
+            connection.execute("INSERT INTO metric_name (name) VALUES (?)", (f"{sys.argv[2]}-{number}",))
+"""
+
+
+def test_several_processes_write_at_once_and_nothing_is_lost(tmp_path: Path) -> None:
+    path = tmp_path / "index.db"
+    Store(path).close()
+    writers = [subprocess.Popen([sys.executable, "-c", _WRITER, str(path), name]) for name in "abc"]
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    with Database(path).snapshot() as connection:
+        assert connection.execute("SELECT count(*) FROM metric_name").fetchone() == (450,)
+
+
+def test_the_write_ahead_log_stays_small(tmp_path: Path) -> None:
+    with Store(tmp_path / "index.db") as store:
+        for number in range(40):
+            with store.database.writing() as connection:
+                connection.execute("INSERT INTO metric_name (name) VALUES (?)", (f"{number}" + "x" * 1_000_000,))
+        assert (tmp_path / "index.db-wal").stat().st_size < 64 << 20

@@ -1,0 +1,340 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from runicorn_db.errors import CountChanged, InvalidQuery, UnknownBatch
+from runicorn_db.query import Experiment, ExperimentQuery
+from runicorn_db.store import Store
+from runicorn_db.sync import sync
+from tests.db.runs import CREATED, write_json, write_run
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Three runs of each layout: `a`, `b`, `c` of 0.4 and `x`, `y`, `z` of 0.7."""
+    folder = tmp_path / "root"
+    for number, name in enumerate("abc"):
+        write_run(folder, name, created_at=CREATED + number, status="failed" if name == "a" else "finished")
+    for number, name in enumerate("xyz"):
+        write_run(folder, name, layout="0.7", created_at=CREATED + 10 + number)
+    return folder
+
+
+@pytest.fixture
+def store(tmp_path: Path, root: Path) -> Iterator[Store]:
+    with Store(tmp_path / "index.db") as opened:
+        opened.add_root(root)
+        sync(opened)
+        yield opened
+
+
+@pytest.fixture
+def fresh_store(tmp_path: Path, root: Path) -> Iterator[Store]:
+    """An index that knows the root and has read nothing yet, as after the loss of the other."""
+    with Store(tmp_path / "fresh.db") as opened:
+        opened.add_root(root)
+        yield opened
+
+
+def live(store: Store) -> set[str]:
+    return {experiment.id for experiment in store.find(ExperimentQuery(per_page=1000)).experiments}
+
+
+def trashed(store: Store) -> dict[str, Experiment]:
+    page = store.find(ExperimentQuery(per_page=1000, include_deleted=True))
+    return {experiment.id: experiment for experiment in page.experiments if experiment.deleted_at is not None}
+
+
+def folder_of(root: Path, name: str) -> Path:
+    return root / ("vision/resnet/runs" if name in "abc" else "runs/vision/resnet") / name
+
+
+def sidecar(root: Path, name: str) -> dict[str, object]:
+    path = folder_of(root, name) / ".runicorn-tui.json"
+    return json.loads(path.read_text()) if path.exists() else {}
+
+
+def test_a_deletion_is_one_batch_that_can_be_taken_back(store: Store) -> None:
+    result = store.delete(["a", "x"], source="cli", reason="junk", query="status:failed")
+    assert (result.results, result.errors, result.changed) == ({"a": True, "x": True}, {}, 2)
+    assert live(store) == {"b", "c", "y", "z"}
+    (batch,) = store.batches()
+    assert (batch.id, batch.source, batch.reason, batch.query) == (result.batch, "cli", "junk", "status:failed")
+    assert (batch.count, batch.remaining) == (2, 2)
+    assert batch.size_bytes == sum(experiment.size_bytes or 0 for experiment in trashed(store).values())
+    assert store.restore_batch(batch.id).changed == 2
+    assert live(store) == set("abcxyz")
+    assert store.batches()[0].remaining == 0
+
+
+def test_deleting_twice_succeeds_and_keeps_the_first_batch(store: Store) -> None:
+    first = store.delete(["a"], source="tui", reason="one")
+    second = store.delete(["a", "b"], source="api", reason="two")
+    assert (second.results, second.changed) == ({"a": True, "b": True}, 1)
+    assert store.batch_ids(first.batch or 0) == ["a"]
+    assert store.batch_ids(second.batch or 0) == ["b"]
+    third = store.delete(["a", "b"], source="api")
+    assert (third.batch, third.changed) == (None, 0)
+    assert len(store.batches()) == 2
+
+
+def test_an_unknown_id_fails_alone(store: Store) -> None:
+    result = store.delete(["a", "nothing"], source="api")
+    assert result.results == {"a": True, "nothing": False}
+    assert result.errors == {"nothing": "not found"}
+    assert (result.succeeded, result.failed) == (1, 1)
+
+
+def test_a_dry_run_counts_and_changes_nothing(store: Store, root: Path) -> None:
+    store.delete(["a"], source="api")
+    result = store.delete(["a", "b", "nothing"], source="api", dry_run=True)
+    assert (result.results, result.changed) == ({"a": True, "b": True, "nothing": False}, 1)
+    assert set(trashed(store)) == {"a"}
+    assert store.restore(["a", "b"], dry_run=True).changed == 1
+    assert set(trashed(store)) == {"a"}
+    assert not (folder_of(root, "b") / ".deleted").exists()
+
+
+def test_two_clients_deleting_the_same_ids_both_hear_the_truth(store: Store, tmp_path: Path) -> None:
+    results = []
+    barrier = threading.Barrier(2)
+
+    def delete(other: Store) -> None:
+        barrier.wait()
+        results.append(other.delete(["a", "b", "c"], source="api"))
+
+    with Store(store.path) as second:
+        threads = [threading.Thread(target=delete, args=(each,)) for each in (store, second)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert [result.results for result in results] == [{"a": True, "b": True, "c": True}] * 2
+    assert sorted(result.changed for result in results) == [0, 3]
+    assert len(store.batches()) == 1
+
+
+def test_deleting_by_query_takes_what_matches_and_refuses_when_that_changed(store: Store) -> None:
+    query = ExperimentQuery(status=("finished",))
+    with pytest.raises(CountChanged, match="5 experiments match now, not 4"):
+        store.delete_matching(query, source="api", expected_total=4)
+    assert trashed(store) == {}
+    assert store.delete_matching(query, source="api", expected_total=5, dry_run=True).matched == 5
+    assert trashed(store) == {}
+    result = store.delete_matching(query, source="api", expected_total=5)
+    assert (result.matched, result.changed) == (5, 5)
+    assert live(store) == {"a"}
+
+
+def test_the_original_sees_a_deletion_by_its_marker_in_layouts_before_07(store: Store, root: Path) -> None:
+    store.delete(["a", "x"], source="tui", reason="junk")
+    marker = json.loads((folder_of(root, "a") / ".deleted").read_text())
+    assert set(marker) == {"deleted_at", "reason", "original_status"}
+    assert (marker["reason"], marker["original_status"]) == ("junk", "failed")
+    assert marker["deleted_at"] == trashed(store)["a"].deleted_at
+    assert not (folder_of(root, "x") / ".deleted").exists()
+    assert sidecar(root, "x") == {"deleted_at": trashed(store)["x"].deleted_at, "delete_reason": "junk"}
+    store.restore(["a", "x"])
+    assert not (folder_of(root, "a") / ".deleted").exists()
+    assert set(sidecar(root, "x")) == {"restored_at"}
+
+
+def test_losing_the_index_loses_no_deletion_tag_pin_or_description(
+    store: Store, fresh_store: Store, root: Path
+) -> None:
+    store.delete(["a", "x"], source="tui", reason="junk")
+    store.annotate(["b", "y"], add_tags=["keep"], pinned=True, description="the one")
+    sync(fresh_store)
+    assert {name: experiment.delete_reason for name, experiment in trashed(fresh_store).items()} == {
+        "a": "junk",
+        "x": "junk",
+    }
+    for name in ("b", "y"):
+        experiment = fresh_store.get(name).experiment
+        assert (experiment.tags, experiment.is_pinned, experiment.description) == (("keep",), True, "the one")
+    assert trashed(fresh_store)["a"].deleted_at == trashed(store)["a"].deleted_at
+    store.restore(["a", "x"])
+    sync(fresh_store)
+    assert trashed(fresh_store) == {}
+
+
+def test_a_marker_of_another_tool_is_a_deletion_and_its_removal_a_restore(store: Store, root: Path) -> None:
+    write_json(folder_of(root, "a") / ".deleted", {"deleted_at": CREATED + 500, "reason": "user_deleted"})
+    assert sync(store).deleted == 1
+    assert trashed(store)["a"].delete_reason == "user_deleted"
+    (batch,) = store.batches()
+    assert (batch.source, batch.count, batch.remaining) == ("runicorn", 1, 1)
+    (folder_of(root, "a") / ".deleted").unlink()
+    assert sync(store).restored == 1
+    assert trashed(store) == {}
+
+
+def test_removing_our_marker_restores(store: Store, root: Path) -> None:
+    store.delete(["a"], source="tui")
+    sync(store)
+    assert set(trashed(store)) == {"a"}
+    (folder_of(root, "a") / ".deleted").unlink()
+    sync(store)
+    assert trashed(store) == {}
+
+
+def test_what_was_restored_here_is_not_deleted_again_by_an_older_act(store: Store, root: Path) -> None:
+    write_json(folder_of(root, "a") / ".deleted", {"deleted_at": CREATED + 500, "reason": "user_deleted"})
+    sync(store)
+    store.restore(["a"])
+    write_json(folder_of(root, "a") / ".deleted", {"deleted_at": CREATED + 600, "reason": "stale copy"})
+    sync(store)
+    assert trashed(store) == {}
+    later = time.time() + 5
+    write_json(folder_of(root, "a") / ".deleted", {"deleted_at": later, "reason": "once more"})
+    sync(store)
+    assert trashed(store)["a"].deleted_at == later
+
+
+def test_moving_to_the_recycle_folder_of_07_is_a_deletion_and_back_a_restore(store: Store, root: Path) -> None:
+    recycled = root / "runs" / ".recycle" / "x"
+    recycled.parent.mkdir()
+    folder_of(root, "x").rename(recycled)
+    write_json(recycled / ".deleted", {"deleted_at": time.time(), "reason": "user_deleted"})
+    sync(store)
+    assert trashed(store)["x"].run_dir == str(recycled)
+    assert live(store) == set("abcyz")
+    (recycled / ".deleted").unlink()
+    recycled.rename(folder_of(root, "x"))
+    sync(store)
+    assert trashed(store) == {}
+    assert store.get("x").experiment.run_dir == str(folder_of(root, "x"))
+
+
+def test_a_deletion_of_another_index_of_ours_is_followed(store: Store, fresh_store: Store) -> None:
+    sync(fresh_store)
+    store.delete(["a", "x"], source="tui")
+    sync(fresh_store)
+    assert set(trashed(fresh_store)) == {"a", "x"}
+    fresh_store.restore(["a", "x"])
+    sync(store)
+    assert trashed(store) == {}
+
+
+def test_a_file_that_cannot_be_written_waits_and_the_deletion_holds(
+    store: Store, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A folder in the marker's place cannot be replaced by a file, not even by the superuser.
+    (folder_of(root, "a") / ".deleted").mkdir()
+    (folder_of(root, "a") / ".deleted" / "x").write_text("")
+    store.delete(["a"], source="tui")
+    assert store.flush_outbox() == 1
+    with store.database.snapshot() as connection:
+        assert connection.execute("SELECT attempts > 0, error IS NOT NULL FROM outbox").fetchone() == (1, 1)
+    sync(store)
+    assert set(trashed(store)) == {"a"}
+    (folder_of(root, "a") / ".deleted" / "x").unlink()
+    (folder_of(root, "a") / ".deleted").rmdir()
+    sync(store)
+    assert store.flush_outbox() == 0
+    assert set(trashed(store)) == {"a"}
+    assert (folder_of(root, "a") / ".deleted").is_file()
+
+
+def test_files_due_at_a_crash_are_written_by_the_next_one_who_opens_the_index(store: Store, root: Path) -> None:
+    # What a process that dies between commit and marker leaves behind.
+    with store.database.writing(durable=True) as connection:
+        connection.execute(
+            "UPDATE experiment SET deleted_at = ?, delete_reason = 'r', live = 0 WHERE id = 'a'", (time.time(),)
+        )
+        connection.execute(
+            "INSERT INTO outbox (experiment_seq, queued_at) SELECT seq, 1 FROM experiment WHERE id = 'a'"
+        )
+    with Store(store.path) as other:
+        assert other.flush_outbox() == 0
+    assert (folder_of(root, "a") / ".deleted").exists()
+
+
+def test_preview_says_what_a_deletion_would_take(store: Store) -> None:
+    store.annotate(["b"], pinned=True)
+    store.delete(["c"], source="tui")
+    preview = store.preview_delete(["a", "b", "c", "x", "nothing"])
+    assert (preview.total, preview.by_status) == (3, {"finished": 2, "failed": 1})
+    assert (preview.pinned, preview.running, preview.index_only) == (("b",), (), 0)
+    assert [experiment.id for experiment in (*preview.first, *preview.last)] == ["x", "b", "a"]
+    assert (preview.created_from, preview.created_to) == (CREATED, CREATED + 10)
+    assert preview.size_bytes == sum(store.get(name).experiment.size_bytes or 0 for name in "abx")
+
+
+def test_unknown_batches_and_endless_reasons_are_refused(store: Store) -> None:
+    with pytest.raises(UnknownBatch):
+        store.restore_batch(99)
+    with pytest.raises(InvalidQuery, match="reason"):
+        store.delete(["a"], source="api", reason="x" * 501)
+
+
+def test_many_markers_follow_in_the_background(tmp_path: Path) -> None:
+    root = tmp_path / "many"
+    names = [f"run-{number}" for number in range(60)]
+    for name in names:
+        write_run(root, name)
+    with Store(tmp_path / "many.db") as store:
+        store.add_root(root)
+        sync(store)
+        store.delete(names, source="tui")
+        assert store.flush_outbox() == 0
+    assert all((root / "vision/resnet/runs" / name / ".deleted").exists() for name in names)
+
+
+_DELETER = """
+import sys
+from runicorn_db.store import Store
+store = Store(sys.argv[1])
+for name in sys.argv[2].split(","):
+    result = store.delete([name, name + "-twin"], source="api", reason="kill test")
+    assert result.changed == 2
+    print(name, flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_an_acknowledged_deletion_survives_kill_9_and_none_is_half_done(tmp_path: Path) -> None:
+    root = tmp_path / "killed"
+    names = [f"run-{number:03d}" for number in range(120)]
+    for name in names:
+        write_run(root, name)
+        write_run(root, name + "-twin")
+    path = tmp_path / "killed.db"
+    with Store(path) as store:
+        store.add_root(root)
+        sync(store)
+    acknowledged: set[str] = set()
+    remaining = list(names)
+    for stop_after in (1, 3, 2, 5, 4, 7):
+        command = [sys.executable, "-c", _DELETER, str(path), ",".join(remaining)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        acknowledged |= {process.stdout.readline().strip() for _ in range(stop_after)}
+        process.send_signal(signal.SIGKILL)
+        # What it said before it died counts too.
+        acknowledged |= set(process.stdout.read().split())
+        process.wait()
+        process.stdout.close()
+        with Store(path) as store:
+            gone = set(trashed(store))
+            assert acknowledged <= gone
+            assert all((name in gone) == (name + "-twin" in gone) for name in names)
+            assert sum(batch.remaining for batch in store.batches(1000)) == len(gone)
+            with store.database.snapshot() as connection:
+                assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        remaining = [name for name in names if name not in gone]
+    with Store(path) as store:
+        sync(store)
+        assert store.flush_outbox() == 0
+        assert acknowledged <= set(trashed(store))
+    assert os.path.lexists(root / "vision/resnet/runs" / names[0] / ".deleted")

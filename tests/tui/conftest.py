@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from runicorn_db.store import Store
+from tests.tui import indexed
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@pytest.fixture(autouse=True)
+def utc() -> Iterator[None]:
+    """Dates on screen are local time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", "UTC")
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """An empty index."""
+    with Store(tmp_path / "index.db") as store:
+        yield store
+
+
+@pytest.fixture
+def four_hundred(store: Store, tmp_path: Path) -> Store:
+    """Four hundred experiments of all sorts in one root."""
+    indexed.add(store, indexed.varied(400), root=tmp_path / "root")
+    return store
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[str, str], None]:
+    """Compares a screen with the text kept under a name; `--update-golden` keeps it."""
+
+    def compare(name: str, screen: str) -> None:
+        path = GOLDEN / f"{name}.txt"
+        if request.config.getoption("--update-golden"):
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(screen + "\n", encoding="utf-8")
+        assert screen + "\n" == path.read_text(encoding="utf-8")
+
+    return compare

@@ -1,0 +1,108 @@
+"""Drives the browser from a test: keys in, the text of the screen out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from textual.pilot import Pilot
+from textual.widget import Widget
+
+from runicorn_db.store import Store
+from runicorn_tui.app import RunicornApp
+from runicorn_tui.screens.experiments import ExperimentsScreen
+from tests.tui import indexed
+
+DEADLINE = 10.0
+
+
+@dataclass(frozen=True)
+class Browser:
+    """An open browser."""
+
+    app: RunicornApp
+    pilot: Pilot[None]
+
+    async def press(self, *keys: str) -> None:
+        """Types the keys, then waits for what they set off."""
+        for key in keys:
+            await self.pilot.press(key)
+        await self.settle()
+
+    async def type(self, text: str) -> None:
+        """Types a text, waiting for the end of the pause after the last letter."""
+        await self.press(*("space" if c == " " else c for c in text))
+        screen = self.app.screen
+        if isinstance(screen, ExperimentsScreen):
+            await self.until(lambda: not screen.bar.is_waiting)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Waits for workers (but those that wait for a person) and for what they posted."""
+
+        def is_busy() -> bool:
+            waiting = len(self.app.screen_stack) > 1
+            return any(worker.is_running and not (waiting and worker.group == "delete") for worker in self.app.workers)
+
+        await self.until(lambda: not is_busy())
+        await self.pilot.pause()
+        await self.until(lambda: not is_busy())
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Waits for something to become true; it is wrong if it never does."""
+        async with asyncio.timeout(DEADLINE):
+            while not condition():
+                await self.pilot.pause(0.01)
+        await self.pilot.pause()
+
+    @property
+    def screen(self) -> ExperimentsScreen:
+        screen = self.app.screen
+        assert isinstance(screen, ExperimentsScreen), screen
+        return screen
+
+    @property
+    def marked(self) -> set[str]:
+        return set(self.screen.table.marks)
+
+    @property
+    def current(self) -> str:
+        row = self.screen.table.current
+        assert row is not None
+        return row.name
+
+    @property
+    def lines(self) -> list[str]:
+        """The screen as text."""
+        return ["".join(segment.text for segment in strip) for strip in self.app.screen._compositor.render_strips()]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(line.rstrip() for line in self.lines)
+
+    @property
+    def notices(self) -> list[str]:
+        return [str(notice.message) for notice in self.app._notifications]
+
+    def widget(self, selector: str) -> Widget:
+        return self.app.screen.query_one(selector)
+
+
+Script = Callable[[Browser], Awaitable[None]]
+
+
+def drive(store: Store, script: Script, *, size: tuple[int, int] = (80, 24), **options: Any) -> RunicornApp:
+    """Opens the browser on `store`, lets `script` use it, closes it."""
+    options = {"watch": False, "clock": lambda: indexed.NOW, **options}
+
+    async def run() -> RunicornApp:
+        app = RunicornApp(store, **options)
+        async with app.run_test(size=size, notifications=True) as pilot:
+            browser = Browser(app, pilot)
+            await browser.settle()
+            await script(browser)
+        return app
+
+    return asyncio.run(run())

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from runicorn_tui import keys
+from runicorn_tui.app import RunicornApp
+from runicorn_tui.screens.confirm import ConfirmDelete
+from runicorn_tui.screens.experiments import ExperimentsScreen
+from runicorn_tui.screens.help import HelpScreen
+from runicorn_tui.screens.trash import DeletedScreen, TrashScreen
+from runicorn_tui.widgets.filter_bar import FilterInput
+from runicorn_tui.widgets.line_table import LineTable
+
+HOMES: dict[keys.Scope, tuple[type, ...]] = {
+    "app": (RunicornApp,),
+    "table": (LineTable,),
+    "filter": (FilterInput,),
+    "experiments": (ExperimentsScreen,),
+    "trash": (TrashScreen, DeletedScreen),
+    "confirm": (ConfirmDelete,),
+    "help": (HelpScreen,),
+}
+
+# What a terminal, tmux, screen or flow control keeps for itself.
+TAKEN = {"ctrl+b", "ctrl+a", "ctrl+s", "ctrl+q", "ctrl+z", "ctrl+c", "ctrl+h", "ctrl+i", "ctrl+m", "shift+space"}
+
+
+@pytest.mark.parametrize("scope", list(HOMES))
+def test_every_row_has_its_action(scope: keys.Scope) -> None:
+    for key in keys.of(scope):
+        name = f"action_{key.action.partition('(')[0]}"
+        for home in HOMES[scope]:
+            assert hasattr(home, name), f"{home.__name__} lacks {name} for {key.id}"
+
+
+def test_ids_are_unique() -> None:
+    assert [name for name, count in Counter(key.id for key in keys.KEYS).items() if count > 1] == []
+
+
+@pytest.mark.parametrize("scopes", [("experiments", "table", "app"), ("experiment", "app"), ("trash", "table", "app")])
+def test_no_key_means_two_things_on_one_screen(scopes: tuple[keys.Scope, ...]) -> None:
+    counts = Counter(name for key in keys.of(*scopes) for name in key.keys)
+    assert [name for name, count in counts.items() if count > 1] == []
+
+
+def test_no_key_is_one_that_never_arrives() -> None:
+    assert TAKEN.isdisjoint(name for key in keys.KEYS for name in key.keys)
+
+
+def test_every_shifted_arrow_has_a_plain_twin() -> None:
+    for key in keys.KEYS:
+        if any(name in ("shift+up", "shift+down", "shift+left", "shift+right") for name in key.keys):
+            assert any("+" not in name for name in key.keys), key.id
+
+
+@pytest.mark.parametrize("scope", ["experiments", "trash", "experiment"])
+def test_the_footer_names_at_most_eight_keys(scope: keys.Scope) -> None:
+    assert 0 < sum(key.in_footer for key in keys.of(scope, "app")) <= 8
+
+
+def test_labels_fit_the_help() -> None:
+    assert max(len(key.label) for key in keys.of("experiments", "table", "filter", "app", "trash")) <= 21

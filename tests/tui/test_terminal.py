@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runicorn_tui.terminal import refusal, safe
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain ASCII ~", "plain ASCII ~"),
+        ("\x1b[2J", "\\x1b[2J"),
+        ("\x9b5;5H", "\\x9b5;5H"),
+        ("a\nb\tc\0d\x7f", "a\\x0ab\\x09c\\x00d\\x7f"),
+        ("\u202egnp.exe", "\\u202egnp.exe"),
+        ("a\u200bb\ufeffc\u00ad", "a\\u200bb\\ufeffc\\xad"),
+        ("\udcff", "\\udcff"),
+        ("a\u2028b", "a\\u2028b"),
+        ("\U000e0041", "\\U000e0041"),
+        ("\u3164", "\\u3164"),
+        ("日本語 naïve 👩‍💻 [/]", "日本語 naïve 👩‍💻 [/]"),
+    ],
+)
+def test_what_could_act_or_hide_is_shown_as_an_escape(text: str, shown: str) -> None:
+    assert safe(text) == shown
+
+
+@given(st.text(alphabet=st.characters()))
+def test_nothing_that_acts_or_hides_is_left(text: str) -> None:
+    left = {c for c in safe(text) if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp")}
+    assert left <= {"\u200c", "\u200d"}
+
+
+@given(st.text(alphabet=st.characters(blacklist_characters="\\")))
+def test_different_texts_never_look_alike(text: str) -> None:
+    # Without backslashes in the data each escape has one reading.
+    decoded = safe(text).encode("utf-8", "surrogatepass").decode("utf-8")
+    for width, letter in ((2, "x"), (4, "u"), (8, "U")):
+        head, *rest = decoded.split(f"\\{letter}")
+        decoded = head + "".join(chr(int(part[:width], 16)) + part[width:] for part in rest)
+    assert decoded == text
+
+
+def test_other_values_are_shown_as_their_text() -> None:
+    assert safe(3) == "3"
+
+
+class _Stream:
+    def __init__(self, is_terminal: bool) -> None:
+        self._is_terminal = is_terminal
+
+    def isatty(self) -> bool:
+        return self._is_terminal
+
+
+def be_on(monkeypatch: pytest.MonkeyPatch, *, is_terminal: bool) -> None:
+    monkeypatch.setattr("sys.stdin", _Stream(True))
+    monkeypatch.setattr("sys.stdout", _Stream(is_terminal))
+
+
+def test_a_terminal_is_not_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    be_on(monkeypatch, is_terminal=True)
+    assert refusal({"TERM": "xterm-256color"}) is None
+
+
+@pytest.mark.parametrize("term", ["dumb", "", "unknown"])
+def test_a_terminal_that_cannot_move_its_cursor_is_refused(monkeypatch: pytest.MonkeyPatch, term: str) -> None:
+    be_on(monkeypatch, is_terminal=True)
+    assert f"TERM is '{term}'" in str(refusal({"TERM": term}))
+
+
+def test_a_pipe_is_refused_and_ssh_told_how(monkeypatch: pytest.MonkeyPatch) -> None:
+    be_on(monkeypatch, is_terminal=False)
+    assert "ssh -t" in str(refusal({"TERM": "xterm", "SSH_CONNECTION": "1"}))
+    assert "ssh -t" not in str(refusal({"TERM": "xterm"}))
