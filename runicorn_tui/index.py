@@ -26,7 +26,7 @@ def default_index() -> Path:
 
 
 def index_path(settings: Settings) -> Path:
-    """The index file to use. A default one that would lie on a network filesystem is placed in LOCAL_DIRECTORY instead."""
+    """The index file to use: below LOCAL_DIRECTORY where the default one would lie on a network filesystem."""
     if settings.db is not None:
         return settings.db
     from runicorn_db.database import network_filesystem

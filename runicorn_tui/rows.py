@@ -10,12 +10,16 @@ from runicorn_db.query import Experiment, Page, Snapshot
 PAGE = 128
 KEPT_PAGES = 24
 
-Read = Callable[[int, int], Awaitable[Sequence[Experiment | None]]]
-Load = Callable[[Snapshot], Awaitable[list[Experiment | None]]]
+Read = Callable[[int, int], Awaitable[Sequence[Experiment | None] | None]]
+Load = Callable[[Snapshot], Awaitable[list[Experiment | None] | None]]
 
 
 class Pages:
-    """The rows that were looked at last. Belongs to the event loop: `read(begin, end)` is the only thing that waits."""
+    """The rows that were looked at last.
+
+    Belongs to the event loop: `read(begin, end)` is the only thing that waits. It answers None when
+    it could not read.
+    """
 
     def __init__(self, read: Read, total: int) -> None:
         self._read = read
@@ -37,7 +41,10 @@ class Pages:
     async def ensure(self, first: int, last: int) -> None:
         """Reads what is missing from `first` to `last`."""
         for number in self._missing(first, last):
-            self._pages[number] = await self._read(number * PAGE, (number + 1) * PAGE)
+            page = await self._read(number * PAGE, (number + 1) * PAGE)
+            if page is None:
+                return
+            self._pages[number] = page
             while len(self._pages) > KEPT_PAGES:
                 self._pages.popitem(last=False)
 
@@ -87,7 +94,7 @@ class ResultPages(Pages):
         if self.snapshot is not None:
             await super().ensure(first, last)
 
-    async def _part(self, begin: int, end: int) -> Sequence[Experiment | None]:
+    async def _part(self, begin: int, end: int) -> Sequence[Experiment | None] | None:
         return [] if self.snapshot is None else await self._load(self.snapshot[begin:end])
 
 

@@ -20,26 +20,35 @@ class InvalidSetting(ValueError):
     """A setting that cannot be used; `str(error)` names where it was read and what is allowed."""
 
 
-def _setting(default: Any, help: str) -> Any:
-    return field(default=default, metadata={"help": help})
+def _help(sentence: str) -> dict[str, str]:
+    return {"help": sentence}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that can be set, with its default. `explanations()` gives the sentence for each."""
 
-    db: Path | None = _setting(None, "Index file; without it, index.db in your data directory.")
-    host: str = _setting("127.0.0.1", "Address the REST server listens on.")
-    port: int = _setting(23300, "Port the REST server listens on; 0 takes a free one.")
-    serve: bool = _setting(False, "Serve REST while the browser is open.")
-    rate_limit: bool = _setting(True, "Limit the requests of each client, as the V2 contract says.")
-    watch: bool = _setting(True, "Keep the index equal to the roots while the browser or the server runs.")
-    running_interval: float = _setting(2.0, "Seconds between two looks at running experiments.")
-    full_interval: float = _setting(60.0, "Seconds between two full scans of the roots.")
-    allowed_hosts: tuple[str, ...] = _setting((), "Further names REST clients may call this server by.")
+    db: Path | None = field(default=None, metadata=_help("Index file; without it, index.db in your data directory."))
+    host: str = field(default="127.0.0.1", metadata=_help("Address the REST server listens on."))
+    port: int = field(default=23300, metadata=_help("Port the REST server listens on; 0 takes a free one."))
+    serve: bool = field(default=False, metadata=_help("Serve REST while the browser is open."))
+    rate_limit: bool = field(
+        default=True, metadata=_help("Limit the requests of each client, as the V2 contract says.")
+    )
+    watch: bool = field(
+        default=True, metadata=_help("Keep the index equal to the roots while the browser or the server runs.")
+    )
+    running_interval: float = field(default=2.0, metadata=_help("Seconds between two looks at running experiments."))
+    full_interval: float = field(default=60.0, metadata=_help("Seconds between two full scans of the roots."))
+    allowed_hosts: tuple[str, ...] = field(
+        default=(), metadata=_help("Further names REST clients may call this server by.")
+    )
 
-    rate_limits: tuple[tuple[str, int], ...] = _setting(
-        (), "Table of requests in 60 seconds for list, detail, metrics, write, other; what is left out stays as it is."
+    rate_limits: tuple[tuple[str, int], ...] = field(
+        default=(),
+        metadata=_help(
+            "Table of requests in 60 seconds for list, detail, metrics, write, other; what is left out stays as it is."
+        ),
     )
 
     def __post_init__(self) -> None:
@@ -94,20 +103,17 @@ def _read_file(path: Path) -> dict[str, Any]:
 
 
 def _from_toml(value: Any, hint: Any, where: str, base: Path) -> Any:
-    if hint == Path | None and isinstance(value, str):
+    # Not isinstance: true is an int in Python, and no port in TOML.
+    kind = value.__class__
+    if hint == Path | None and kind is str:
         return base / Path(value).expanduser()
-    if hint == tuple[str, ...] and isinstance(value, list):
-        texts: list[Any] = value
-        if all(isinstance(text, str) for text in texts):
-            return tuple(texts)
-    if hint == tuple[tuple[str, int], ...] and isinstance(value, dict):
-        table: dict[str, Any] = value
-        if all(type(number) is int for number in table.values()):
-            return tuple(table.items())
-    if hint is float and type(value) is int:
+    if hint == tuple[str, ...] and kind is list and all(type(text) is str for text in value):
+        return tuple(value)
+    if hint == tuple[tuple[str, int], ...] and kind is dict and all(type(limit) is int for limit in value.values()):
+        return tuple(value.items())
+    if hint is float and kind is int:
         return float(value)
-    # type() and not isinstance: true is an int in Python, and no port in TOML.
-    if type(value) is hint:
+    if kind is hint:
         return value
     raise InvalidSetting(f"{where} must be {_kind(hint)}, not {value!r}")
 

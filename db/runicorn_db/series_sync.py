@@ -66,12 +66,17 @@ class SeriesReader:
     """One pass over the runs of a root whose events.jsonl is not what was last read."""
 
     def __init__(
-        self, database: Database, root_id: int, root: str, shared: SharedFiles, should_stop: Callable[[], bool]
+        self,
+        database: Database,
+        root_id: int,
+        root: str,
+        open_shared: Callable[[], SharedFiles],
+        should_stop: Callable[[], bool],
     ) -> None:
         self._database = database
         self._root_id = root_id
         self._root = os.fsencode(root)
-        self._shared = shared
+        self._open_shared = open_shared
         self._should_stop = should_stop
         self._parts: list[_Part] = []
         self._points = 0
@@ -87,7 +92,7 @@ class SeriesReader:
                 break
             # No events.jsonl at all: then runicorn.db may know the series.
             if run.mark.startswith("!"):
-                rows = self._shared.series(run.id)
+                rows = self._open_shared().series(run.id)
                 self._add(_Part(run, _position(run), replacement=_batch_of(rows), is_last=True))
             else:
                 self._read_events(run)

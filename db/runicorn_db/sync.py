@@ -13,13 +13,16 @@ from runicorn_db import ingest
 from runicorn_db.ingest import Counts, ReadRun
 from runicorn_db.roots import find as find_root
 from runicorn_db.series_sync import SeriesReader
-from runicorn_db.sources.directories import FoundRun, find_run_directories, full_signature
+from runicorn_db.sources.directories import FoundRun, find_run_directories, full_signature, quick_signature
 from runicorn_db.sources.files import FileProblem, Unreadable
 from runicorn_db.sources.runicorn import read_run
-from runicorn_db.sources.shared_files import SharedFiles
+from runicorn_db.sources.shared_files import SharedFiles, shared_signature
 from runicorn_db.store import Store
 
 _RUNS_PER_WRITE = 200
+# Owners of problems that belong to no run.
+_OF_SCAN = b""
+_OF_SHARED_FILES = b"."
 
 Phase = Literal["scan", "list", "series"]
 
@@ -72,17 +75,22 @@ def sync(
     *,
     progress: Callable[[SyncProgress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
+    is_thorough: bool = True,
+    shared_before: dict[str, SharedFiles] | None = None,
 ) -> SyncReport:
     """Bring the index up to date with the named roots (all of them by default).
 
-    Readers see each part as soon as it is committed. Raises `UnknownRoot`, `StoreBusy`, `StorageFull`.
+    Readers see each part as soon as it is committed. A look that is not thorough costs two stats for an
+    unchanged run, and misses only small files of ended runs that were rewritten in place. `shared_before`
+    keeps, for who syncs again and again, what the files of a root as a whole said.
+    Raises `UnknownRoot`, `StoreBusy`, `StorageFull`.
     """
     controls = Controls(progress=progress or (lambda _: None), should_stop=should_stop or (lambda: False))
     chosen = store.roots() if roots is None else [find_root(store.database, root) for root in roots]
     began = time.perf_counter()
     total = SyncReport()
     for root in chosen:
-        report = RootSync(store, root.path, controls).run()
+        report = RootSync(store, root.path, controls, shared_before).run(is_thorough=is_thorough)
         total = _added(total, report)
         if not report.is_complete:
             break
@@ -98,8 +106,10 @@ def _added(left: SyncReport, right: SyncReport) -> SyncReport:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
+    id: str
     signature: str
     is_missing: bool
+    is_running: bool
 
 
 @dataclass(slots=True)
@@ -113,34 +123,46 @@ class _Scan:
 
 
 class RootSync:
-    """One pass over one root."""
+    """One pass over one root.
 
-    def __init__(self, store: Store, path: str, controls: Controls) -> None:
+    `shared_before` keeps what the files of the root as a whole said, from one pass to the next.
+    """
+
+    def __init__(
+        self, store: Store, path: str, controls: Controls, shared_before: dict[str, SharedFiles] | None = None
+    ) -> None:
         self._database = store.database
         self._path = path
         self._controls = controls
         self._counts = Counts()
+        self._shared_before = {} if shared_before is None else shared_before
+        self._opened: SharedFiles | None = None
         with self._database.snapshot() as connection:
             sql = "SELECT id, name, signature FROM root WHERE path = ?"
             self._root_id, self._name, self._shared_signature = connection.execute(sql, (path,)).fetchone()
 
-    def run(self) -> SyncReport:
+    def run(self, *, is_thorough: bool = True) -> SyncReport:
         """Scan, list and read the series of everything that changed in the root."""
         scan = _Scan()
-        is_complete, missing, changed = True, 0, []
+        is_complete, missing = True, 0
+        changed: list[tuple[FoundRun, str]] = []
         try:
             if not self._scan(scan):
                 return SyncReport()
-            with SharedFiles.read(self._path) as shared:
-                known = self._known()
-                changed = self._changed(scan, known, shared)
-                self._list(changed, scan, shared)
-                missing = self._mark_missing(scan, known)
-                self._read_series(shared)
+            known = self._known()
+            signature = shared_signature(self._path)
+            changed = self._changed(
+                scan, known, is_thorough=is_thorough, is_shared_changed=signature != self._shared_signature
+            )
+            self._list(changed, scan)
+            missing = self._mark_missing(scan, known)
+            self._read_series()
             self._judge_running()
-            self._finish(shared, scan)
+            self._finish(signature, scan)
         except _Stopped:
             is_complete = False
+        finally:
+            self._close_shared()
         return SyncReport(
             found=len(scan.found),
             added=self._counts.added,
@@ -154,8 +176,8 @@ class RootSync:
 
     def look_at(self, paths: Iterable[bytes]) -> SyncReport:
         """Read only these run directories again, where they changed: cheap enough for every other second."""
-        runs = [FoundRun(path, b"/.recycle/" in b"/" + path) for path in paths]
         known = self._known()
+        runs = [FoundRun(path, b"/.recycle/" in b"/" + path) for path in paths if path in known]
         # Other directories were not looked at: those the index knows are taken to be there.
         scan = _Scan(found=[FoundRun(path) for path in known])
         is_complete = True
@@ -164,16 +186,34 @@ class RootSync:
                 (run, signature)
                 for run in runs
                 if os.path.isdir(os.fsencode(self._path) + b"/" + run.path)
-                and (signature := full_signature(self._path, run.path)) != known[run.path].signature
+                and (signature := full_signature(self._path, run.path)) != _without_mark(known[run.path].signature)
             ]
             if changed:
-                with SharedFiles.read(self._path) as shared:
-                    self._list(changed, scan, shared)
-                    self._read_series(shared)
+                self._list(changed, scan)
+                self._read_series()
             self._judge_running()
         except _Stopped:
             is_complete = False
+        finally:
+            self._close_shared()
         return SyncReport(found=len(runs), changed=self._counts.changed, is_complete=is_complete)
+
+    # --- the files of the root as a whole
+
+    def _shared(self) -> SharedFiles:
+        """What was kept, or else read now and kept."""
+        if self._path not in self._shared_before:
+            self._shared_before[self._path] = self._open_shared()
+        return self._shared_before[self._path]
+
+    def _open_shared(self) -> SharedFiles:
+        if self._opened is None:
+            self._opened = SharedFiles.read(self._path)
+        return self._opened
+
+    def _close_shared(self) -> None:
+        if self._opened is not None:
+            self._opened.close()
 
     def _check(self) -> None:
         if self._controls.should_stop():
@@ -215,48 +255,68 @@ class RootSync:
 
     def _known(self) -> dict[bytes, _Known]:
         sql = (
-            "SELECT run_directory.path, signature, missing_at IS NOT NULL,"
+            "SELECT run_directory.path, run_directory.id, signature, missing_at IS NOT NULL,"
+            " recorded_status = 'running',"
             # A directory that was set aside takes over when the one that held its id is gone.
             " experiment_seq IS NULL AND NOT EXISTS"
             " (SELECT 1 FROM experiment AS holder WHERE holder.id = run_directory.id AND missing_at IS NULL)"
             " FROM run_directory LEFT JOIN experiment ON seq = experiment_seq WHERE run_directory.root_id = ?"
         )
         with self._database.snapshot() as connection:
-            rows = connection.execute(sql, (self._root_id,))
-            return {path: _Known("" if is_free else signature, bool(gone)) for path, signature, gone, is_free in rows}
+            return {
+                path: _Known(name, "" if is_free else signature, bool(is_missing), bool(is_running))
+                for path, name, signature, is_missing, is_running, is_free in connection.execute(sql, (self._root_id,))
+            }
 
-    def _changed(self, scan: _Scan, known: dict[bytes, _Known], shared: SharedFiles) -> list[tuple[FoundRun, str]]:
-        all_changed = shared.signature != self._shared_signature
+    def _changed(
+        self, scan: _Scan, known: dict[bytes, _Known], *, is_thorough: bool, is_shared_changed: bool
+    ) -> list[tuple[FoundRun, str]]:
+        """The runs to read (again), each with the signature its files have now."""
+        if is_shared_changed:
+            self._shared_before.pop(self._path, None)
         changed: list[tuple[FoundRun, str]] = []
         for number, run in enumerate(scan.found):
             if number % 1000 == 0:
                 self._check()
-            signature = full_signature(self._path, run.path)
             before = known.get(run.path)
-            if all_changed or before is None or before.is_missing or before.signature != signature:
+            if before is not None and not is_thorough and self._looks_unchanged(run, before, is_shared_changed):
+                continue
+            signature = full_signature(self._path, run.path)
+            if (
+                before is None
+                or before.is_missing
+                or _without_mark(before.signature) != signature
+                or (is_shared_changed and before.signature != _with_mark(signature, self._shared(), before.id))
+            ):
                 changed.append((run, signature))
         return changed
 
+    def _looks_unchanged(self, run: FoundRun, before: _Known, is_shared_changed: bool) -> bool:
+        """Two stats; small files of an ended run that were rewritten in place are not noticed."""
+        return not (before.is_running or before.is_missing or is_shared_changed) and before.signature.startswith(
+            quick_signature(self._path, run.path) + "|"
+        )
+
     # --- list
 
-    def _list(self, changed: Sequence[tuple[FoundRun, str]], scan: _Scan, shared: SharedFiles) -> None:
+    def _list(self, changed: Sequence[tuple[FoundRun, str]], scan: _Scan) -> None:
         on_disk = scan.paths
         done = 0
         self._report("list", done, len(changed))
         for part in _parts(changed, _RUNS_PER_WRITE):
-            runs = list(self._read(part, shared, scan.problems))
+            runs = list(self._read(part, scan.problems))
             with self._database.writing() as connection:
                 ingest.store_runs(connection, self._root_id, runs, on_disk=on_disk, counts=self._counts)
             done += len(part)
             self._report("list", done, len(changed))
             self._check()
 
-    def _read(
-        self, part: Iterable[tuple[FoundRun, str]], shared: SharedFiles, problems: list[FileProblem]
-    ) -> Iterator[ReadRun]:
+    def _read(self, part: Iterable[tuple[FoundRun, str]], problems: list[FileProblem]) -> Iterator[ReadRun]:
+        shared = self._shared()
         for run, signature in part:
             try:
-                yield ReadRun(record=read_run(self._path, run, shared=shared), signature=signature)
+                record = read_run(self._path, run, shared=shared)
+                yield ReadRun(record=record, signature=_with_mark(signature, shared, record.id))
             except Unreadable as error:
                 problems.append(FileProblem(path=run.path, message=error.reason))
 
@@ -279,8 +339,8 @@ class RootSync:
 
     # --- series
 
-    def _read_series(self, shared: SharedFiles) -> None:
-        reader = SeriesReader(self._database, self._root_id, self._path, shared, self._controls.should_stop)
+    def _read_series(self) -> None:
+        reader = SeriesReader(self._database, self._root_id, self._path, self._open_shared, self._controls.should_stop)
         for done, total in reader.run():
             self._report("series", done, total)
         self._check()
@@ -314,21 +374,32 @@ class RootSync:
                     updates,
                 )
 
-    def _finish(self, shared: SharedFiles, scan: _Scan) -> None:
-        problems = [*shared.problems, *scan.problems]
+    def _finish(self, signature: str, scan: _Scan) -> None:
         with self._database.writing() as connection:
             connection.execute(
                 "DELETE FROM problem WHERE root_id = ?1 AND owner NOT IN"
                 " (SELECT path FROM run_directory WHERE root_id = ?1"
-                " UNION ALL SELECT cast(path || '/events.jsonl' AS BLOB) FROM run_directory WHERE root_id = ?1)",
-                (self._root_id,),
+                " UNION ALL SELECT cast(path || '/events.jsonl' AS BLOB) FROM run_directory WHERE root_id = ?1)"
+                " AND owner NOT IN (?2, ?3)",
+                (self._root_id, _OF_SCAN, _OF_SHARED_FILES),
             )
-            ingest.store_problems(connection, self._root_id, b"", problems)
+            ingest.store_problems(connection, self._root_id, _OF_SCAN, scan.problems)
+            if (shared := self._shared_before.get(self._path)) is not None:
+                ingest.store_problems(connection, self._root_id, _OF_SHARED_FILES, shared.problems)
             connection.execute(
                 "UPDATE root SET state = 'ok', problem = NULL, is_writable = ?, last_synced_at = ?, signature = ?"
                 " WHERE id = ?",
-                (os.access(self._path, os.W_OK), time.time(), shared.signature, self._root_id),
+                (os.access(self._path, os.W_OK), time.time(), signature, self._root_id),
             )
+
+
+def _with_mark(signature: str, shared: SharedFiles, run_id: str) -> str:
+    """The signature of the files of a run, and of what the shared files say of it."""
+    return f"{signature}|{shared.mark(run_id)}"
+
+
+def _without_mark(signature: str) -> str:
+    return signature.rpartition("|")[0]
 
 
 def _parts(items: Sequence[tuple[FoundRun, str]], size: int) -> Iterator[list[tuple[FoundRun, str]]]:

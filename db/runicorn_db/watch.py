@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from runicorn_db.errors import StoreError
 from runicorn_db.roots import find as find_root
+from runicorn_db.sources.shared_files import SharedFiles
 from runicorn_db.store import Store
 from runicorn_db.sync import Controls, RootSync, SyncProgress, SyncReport, sync
 
@@ -44,6 +45,8 @@ class Watcher:
         self._stop = threading.Event()
         self._look_now = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
+        self._shared: dict[str, SharedFiles] = {}
+        self._is_first = True
         self.is_syncing = False
 
     def start(self) -> None:
@@ -82,8 +85,16 @@ class Watcher:
                 return self._look_at_running()
             self.is_syncing = True
             try:
-                return sync(self._store, self._roots, progress=self._on_progress, should_stop=self._stop.is_set)
+                return sync(
+                    self._store,
+                    self._roots,
+                    progress=self._on_progress,
+                    should_stop=self._stop.is_set,
+                    is_thorough=self._is_first,
+                    shared_before=self._shared,
+                )
             finally:
+                self._is_first = False
                 self.is_syncing = False
         except StoreError as error:
             self._on_problem(str(error))
@@ -103,5 +114,5 @@ class Watcher:
         changed = 0
         controls = Controls(should_stop=self._stop.is_set)
         for root, runs in paths.items():
-            changed += RootSync(self._store, root, controls).look_at(runs).changed
+            changed += RootSync(self._store, root, controls, self._shared).look_at(runs).changed
         return SyncReport(changed=changed)

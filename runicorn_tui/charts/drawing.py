@@ -68,7 +68,7 @@ def draw(series: Sequence[Series], view: View, width: int, height: int, theme: T
     canvas = _canvas(strokes, frame, view.marker)
     frame.add_grid(canvas, theme)
     frame.add_cursor(canvas, view.cursor, theme)
-    broken = [x for points in raw for x, y in points if y is None and low <= x <= high]
+    broken = [x for one in series for x in one.broken() if low <= x <= high]
     rows = frame.around(canvas, broken, theme)
     return Drawing(rows=rows, hidden=hidden, columns=frame.columns, span=(low, high))
 

@@ -27,6 +27,10 @@ class Series:
         position = max(0, bisect_right(self.xs, x) - 1)
         return self.xs[position], self.ys[position]
 
+    def broken(self) -> list[float]:
+        """Where a value was logged that is not finite."""
+        return [x for x, y in zip(self.xs, self.ys, strict=True) if y is None or not math.isfinite(y)]
+
 
 def extent(series: Sequence[Series]) -> tuple[float, float] | None:
     """First and last x of all series; None without points."""

@@ -26,9 +26,10 @@ class FilterFirst(click.Command):
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
-            if not error.option_name.startswith("--"):
-                error.message += " A filter that begins with - is written after --, or with ! in place of the -."
-            raise
+            if error.option_name.startswith("--"):
+                raise
+            advice = "A filter that begins with - is written after --, or with ! in place of the -."
+            raise click.UsageError(f"{error.format_message()} {advice}", ctx) from error
 
 
 @click.command(

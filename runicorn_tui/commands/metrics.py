@@ -72,9 +72,8 @@ def command(
         output.CsvTable(header).add(zip(table.steps, *columns, strict=True))
     else:
         shown = output.Table([output.Column(title=title, align="right") for title in header])
-        shown.add(
-            [str(step), *("" if v is None else repr(v) for v in row)] for step, *row in zip(table.steps, *columns)
-        )
+        rows = zip(table.steps, *columns, strict=True)
+        shown.add([str(step), *("" if value is None else repr(value) for value in row)] for step, *row in rows)
     if table.unknown:
         output.note(f"No such metric: {', '.join(table.unknown)}")
     if table.is_downsampled:

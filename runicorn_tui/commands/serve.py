@@ -11,7 +11,6 @@ from runicorn_tui.exit_codes import INTERRUPTED, OK
 
 if TYPE_CHECKING:
     from runicorn_db.store import Store
-    from runicorn_db.watch import Watcher
     from runicorn_tui.settings import Settings
     from runicorn_tui.stopping import Stopping
 

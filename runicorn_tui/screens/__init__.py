@@ -34,14 +34,16 @@ class BrowserScreen(Screen[ScreenResultType]):
             return
         except StoreError as error:
             self.show_problem(str(error))
-        else:
-            self.query_one("#problem", Line).display = False
 
     def show_problem(self, reason: str) -> None:
         """One line with the cause."""
         line = self.query_one("#problem", Line)
         line.show(Content.assemble(" ", safe(reason)), Content("r retries "))
         line.display = True
+
+    def clear_problem(self) -> None:
+        """What was wrong went well now."""
+        self.query_one("#problem", Line).display = False
 
     def say(self, text: str, *, is_warning: bool = False) -> None:
         """A short notice that goes away by itself."""

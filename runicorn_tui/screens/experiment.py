@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import ContentSwitcher
 
 from runicorn_db.errors import StoreError, UnknownExperiment
@@ -16,15 +14,13 @@ from runicorn_db.query import ExperimentDetail, MetricsQuery, MetricTable
 from runicorn_tui import format, keys
 from runicorn_tui.experiment_text import STATUS_COLORS, overview, parameters
 from runicorn_tui.messages import IndexChanged
+from runicorn_tui.screens import BrowserScreen
 from runicorn_tui.terminal import safe
 from runicorn_tui.widgets.chart_pane import ChartPane
 from runicorn_tui.widgets.log_pane import LogPane
 from runicorn_tui.widgets.sheet import Sheet
 from runicorn_tui.widgets.status_line import KeyBar, Line
 from runicorn_tui.widgets.tab_bar import TabBar
-
-if TYPE_CHECKING:
-    from runicorn_tui.app import RunicornApp
 
 LIVE_SECONDS = 2.0
 _PAGES: dict[str, str] = {"overview": "Overview", "parameters": "Parameters", "charts": "Charts", "log": "Log"}
@@ -35,7 +31,7 @@ _FOCUS = {"overview": "#overview", "parameters": "#parameters", "charts": "#char
 VANISHED = "This experiment is no longer in the index: it was purged, or its root was removed."
 
 
-class ExperimentScreen(Screen[bool]):
+class ExperimentScreen(BrowserScreen[bool]):
     """Closes with whether the experiment was moved to the trash."""
 
     DEFAULT_CSS = """
@@ -44,7 +40,7 @@ class ExperimentScreen(Screen[bool]):
         & #experiment-title { height: 1; background: $panel; }
         & ContentSwitcher { height: 1fr; }
         & #problem { display: none; height: 1; background: $error 20%; color: $error; }
-        & .dimmed { opacity: 60%; }
+        & .stale { opacity: 60%; }
     }
     """
     BINDINGS = keys.bindings("experiment")
@@ -57,11 +53,7 @@ class ExperimentScreen(Screen[bool]):
         self._page = "overview"
 
     @property
-    def browser(self) -> RunicornApp:
-        return cast("RunicornApp", self.app)
-
-    @property
-    def HELP(self) -> tuple[keys.Scope, ...]:
+    def SCOPES(self) -> tuple[keys.Scope, ...]:
         """What the help is about: the page that is shown."""
         return (*_PAGE_SCOPES.get(self._page, ()), "experiment", "table", "app")
 
@@ -84,18 +76,18 @@ class ExperimentScreen(Screen[bool]):
     # Reading.
 
     async def _series(self, query: MetricsQuery) -> MetricTable:
-        return await self.browser.ask(self.browser.store.series, query)
+        return await self.app.ask(self.app.store.series, query)
 
     @work(group="detail", exclusive=True)
     async def _read(self) -> None:
         try:
-            detail = await self.browser.ask(self.browser.store.get, self._id)
+            detail = await self.app.ask(self.app.store.get, self._id)
         except UnknownExperiment:
-            self._show_problem(VANISHED)
+            self._show_stale(VANISHED)
         except StoreError as error:
-            self._show_problem(f"{error} (r tries again)")
+            self._show_stale(str(error))
         else:
-            self._show_problem(None)
+            self._show_fresh()
             self._show(detail)
 
     def _look(self) -> None:
@@ -112,6 +104,8 @@ class ExperimentScreen(Screen[bool]):
     def action_reload(self) -> None:
         self._read()
         self.query_one(LogPane).log_view.reload()
+        self.query_one(ChartPane).reload()
+        self.app.look_now()
 
     # Showing.
 
@@ -146,21 +140,25 @@ class ExperimentScreen(Screen[bool]):
             Content.styled(f" {safe(experiment.id)} ", "$text-muted"),
         )
 
-    def _show_problem(self, reason: str | None) -> None:
-        """One line; what was last known stays, dimmed."""
-        line = self.query_one("#problem", Line)
-        line.display = reason is not None
-        if reason is not None:
-            line.show(Content(f" {safe(reason)}"))
-        self.query_one(ContentSwitcher).set_class(reason is not None, "dimmed")
+    def _show_stale(self, reason: str) -> None:
+        """What was last known stays, dimmed."""
+        self.show_problem(reason)
+        self.query_one(ContentSwitcher).add_class("stale")
+
+    def _show_fresh(self) -> None:
+        self.query_one("#problem", Line).display = False
+        self.query_one(ContentSwitcher).remove_class("stale")
 
     @on(ChartPane.Failed)
     def _series_failed(self, message: ChartPane.Failed) -> None:
-        self._show_problem(f"{message.reason} (r tries again)")
+        self.show_problem(message.reason)
 
     def _show_keys(self) -> None:
         page = _PAGE_SCOPES.get(self._page, ())
         rows = [key for scope in (*page, "experiment", "app") for key in keys.of(scope) if key.in_footer]
+        if page:
+            # The page's own keys need the room.
+            rows = [key for key in rows if key.id != "delete"]
         self.query_one(KeyBar).show(rows)
 
     # Pages.
@@ -187,7 +185,7 @@ class ExperimentScreen(Screen[bool]):
 
     def action_copy_id(self) -> None:
         self.app.copy_to_clipboard(safe(self._id))
-        self.notify(f"Copied {safe(self._id)}", markup=False)
+        self.say(f"Copied {self._id}")
 
     @work(group="delete", exclusive=True)
     async def action_delete(self) -> None:
@@ -198,7 +196,7 @@ class ExperimentScreen(Screen[bool]):
             return
         reason = outcome.problem or next(iter(outcome.errors.values()), None)
         if reason is not None:
-            self._show_problem(reason)
+            self.show_problem(reason)
         elif outcome.moved:
-            self.notify("Moved to trash", markup=False)
+            self.say("Moved to trash, z in the list undoes")
             self.dismiss(True)

@@ -113,6 +113,7 @@ class ExperimentsScreen(BrowserScreen[None]):
                 await rows.ensure(cursor - table.body_height, cursor + table.body_height)
                 self._show(rows, cursor)
             self._new = 0
+            self.clear_problem()
             await self._count_everything(len(after))
 
     def _show(self, rows: ResultPages, cursor: int) -> None:
@@ -125,8 +126,10 @@ class ExperimentsScreen(BrowserScreen[None]):
         table.show(rows, cursor)
         self._show_status()
 
-    async def _load(self, part: Snapshot) -> list[Experiment | None]:
-        return await self.app.ask(self.app.store.rows, part)
+    async def _load(self, part: Snapshot) -> list[Experiment | None] | None:
+        with self.reporting():
+            return await self.app.ask(self.app.store.rows, part)
+        return None
 
     async def _count_everything(self, listed: int) -> None:
         store, ask = self.app.store, self.app.ask
@@ -311,7 +314,7 @@ class ExperimentsScreen(BrowserScreen[None]):
         for experiment_id, reason in list(outcome.errors.items())[:3]:
             self.say(f"{experiment_id}: {reason}", is_warning=True)
         if outcome.problem is not None:
-            self.show_problem(outcome.problem)
+            self.say(f"The rest was not moved: {outcome.problem}", is_warning=True)
 
     @work(group="undo")
     async def action_undo(self) -> None:

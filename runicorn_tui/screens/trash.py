@@ -136,6 +136,7 @@ class TrashScreen(_TrashList):
             )
             self.table.empty = ("Nothing was deleted yet.", "", "esc goes back to the experiments")
             self.table.show(RowList(found), self.table.cursor)
+            self.clear_problem()
 
     @on(LineTable.Chosen)
     def action_open(self) -> None:
@@ -206,8 +207,9 @@ class DeletedScreen(_TrashList):
             )
             self.table.empty = ("All of these were restored.", "", "esc goes back")
             self.table.show(rows, self.table.cursor)
+            self.clear_problem()
 
-    async def _get(self, ids: Sequence[str]) -> list[Experiment | None]:
+    async def _get(self, ids: Sequence[str]) -> list[Experiment | None] | None:
         def read() -> list[Experiment | None]:
             found: list[Experiment | None] = []
             for experiment_id in ids:
@@ -217,7 +219,9 @@ class DeletedScreen(_TrashList):
                     found.append(None)
             return found
 
-        return await self.app.ask(read)
+        with self.reporting():
+            return await self.app.ask(read)
+        return None
 
     @on(LineTable.Chosen)
     def action_open(self) -> None:

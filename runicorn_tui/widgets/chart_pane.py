@@ -27,7 +27,7 @@ from runicorn_tui.widgets.metric_list import MetricList, MetricRow, Swatch
 MOST_POINTS = 4000
 """More than the widest terminal has columns of dots, few enough to draw while a key is held."""
 _WIDE = 110
-_NARROW_LIST = 5
+_NARROW_LIST = 4
 
 ReadSeries = Callable[[MetricsQuery], Awaitable[MetricTable]]
 
@@ -38,7 +38,7 @@ class ChartPane(Container, can_focus=True):
     DEFAULT_CSS = """
     ChartPane {
         layout: vertical;
-        & MetricList { dock: bottom; height: 5; }
+        & MetricList { dock: bottom; height: 4; scrollbar-gutter: stable; }
         &.-wide MetricList { dock: left; width: 42; height: 1fr; border-right: vkey $foreground 15%; }
         & #chart-side { height: 1fr; width: 1fr; }
     }
@@ -106,6 +106,11 @@ class ChartPane(Container, can_focus=True):
             self._fit_list()
             self._load()
 
+    def reload(self) -> None:
+        """Reads what is on screen again."""
+        self._stale |= set(self._whole)
+        self._load()
+
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width >= _WIDE, "-wide")
         self._fit_list()
@@ -117,7 +122,7 @@ class ChartPane(Container, can_focus=True):
 
     @work(group="series", exclusive=True)
     async def _load(self) -> None:
-        """Reads what is to be drawn and not in memory yet, then the range zoomed to in full detail."""
+        """Draws, reading what is to be drawn and not in memory yet, then the range zoomed to in full detail."""
         self._draw()
         for name in self.chosen:
             try:
@@ -154,8 +159,7 @@ class ChartPane(Container, can_focus=True):
         if not (self._view.is_zoomed and whole.is_downsampled):
             return None
         low, high = self._view.span(self._extent())
-        margin = (high - low) / 4
-        return math.floor(low - margin), math.ceil(high + margin)
+        return math.floor(low), math.ceil(high)
 
     def _table(self, name: str) -> MetricTable | None:
         whole = self._whole.get(name)
@@ -213,6 +217,9 @@ class ChartPane(Container, can_focus=True):
         if self._detail is not None and not self._names:
             return []
         parts = ["last values" if view.cursor is None else f"step {format.count(round(view.cursor))}"]
+        if self._drawing.hidden:
+            why = "of zero or less" if view.is_log else "beyond 1e150"
+            parts.append(f"{format.plural(self._drawing.hidden, 'value')} {why} hidden")
         if view.is_zoomed:
             low, high = view.span(self._extent())
             parts.append(f"steps {format.count(round(low))} to {format.count(round(high))}")
@@ -220,9 +227,6 @@ class ChartPane(Container, can_focus=True):
             parts.append("logarithmic")
         if view.smoothing:
             parts.append(f"smoothed {view.smoothing:g}")
-        if self._drawing.hidden:
-            where = "on a logarithmic axis" if view.is_log else "as they are too large"
-            parts.append(f"{format.plural(self._drawing.hidden, 'point')} cannot be drawn {where}")
         return parts
 
     def _entry(self, name: str, swatch: Swatch) -> Entry:

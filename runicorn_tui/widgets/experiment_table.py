@@ -33,6 +33,17 @@ ORDER_NAMES: dict[OrderField, str] = {
 _STATUS_TONES: dict[str, Tone] = {"running": "live", "finished": "good", "failed": "bad", "interrupted": "warn"}
 
 
+def _state(experiment: Experiment) -> str:
+    if experiment.deleted_at is not None:
+        return "◌ in trash"
+    return "◌ missing" if experiment.is_missing else format.status(experiment.status)
+
+
+def _tone(experiment: Experiment) -> Tone:
+    is_away = experiment.deleted_at is not None or experiment.is_missing
+    return "muted" if is_away else _STATUS_TONES.get(experiment.status, "plain")
+
+
 def columns(clock: Callable[[], float]) -> list[Column[Experiment]]:
     """All columns; what fits is decided by width."""
 
@@ -40,15 +51,15 @@ def columns(clock: Callable[[], float]) -> list[Column[Experiment]]:
         return format.age(clock() - experiment.created_at)
 
     return [
-        Column(id="name", title="name", width=14, grow=30, rank=0, text=lambda e: e.name),
+        Column(id="name", title="name", width=12, grow=32, rank=0, text=lambda e: e.name),
         Column(id="project", title="project", width=9, grow=5, rank=5, text=lambda e: e.project, tone="muted"),
         Column(
             id="status",
             title="status",
             width=13,
             rank=1,
-            text=lambda e: format.status(e.status),
-            tone=lambda e: _STATUS_TONES.get(e.status, "plain"),
+            text=_state,
+            tone=_tone,
         ),
         Column(
             id="best",

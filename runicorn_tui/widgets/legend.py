@@ -15,7 +15,9 @@ from runicorn_tui.charts.frame import Color
 from runicorn_tui.terminal import safe
 from runicorn_tui.widgets.line_table import fit
 
-_MOST_LINES = 6
+_MOST_ENTRIES = 6
+_MOST_ENTRIES_NARROW = 4
+_WIDE = 100
 _VALUE_WIDTH = 10
 
 
@@ -44,8 +46,10 @@ class Entry:
 
 def legend_text(head: str, entries: Sequence[Entry], width: int) -> Text:
     """One line for the chart, one for each entry, each cut to `width`."""
-    text = Text(fit(head, width), style=Style(dim=True), no_wrap=True, end="")
-    shown = entries if len(entries) <= _MOST_LINES else entries[: _MOST_LINES - 1]
+    most = _MOST_ENTRIES if width >= _WIDE else _MOST_ENTRIES_NARROW
+    text = Text(no_wrap=True, end="")
+    text.append(fit(head, width), Style(dim=True))
+    shown = entries if len(entries) <= most else entries[: most - 1]
     longest = max((cell_len(safe(entry.label)) for entry in shown), default=0)
     for entry in shown:
         notes = entry.notes

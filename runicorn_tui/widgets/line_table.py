@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Generic, Literal, Protocol, TypeVar
 
 from rich.cells import cell_len, set_cell_size
@@ -123,6 +124,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         self._gutter = gutter
         self._shown: list[tuple[Column[Row], int]] = []
         self._styles: dict[tuple[str, str], Style] = {}
+        self._reading: tuple[int, int, int] | None = None
         self.rows: Rows[Row] = RowList[Row]()
         self.cursor = 0
         self.is_dimmed = False
@@ -327,14 +329,19 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
 
     def _read_visible(self) -> None:
         """Reads what a dragged scroll bar or a larger window brought on screen."""
-        rows, first, last = self.rows, self.top, self.top + self.body_height - 1
-        if len(rows) and not rows.is_loaded(first, min(last, len(rows) - 1)):
-            self.run_worker(self._ensure(rows, first, last), group="visible", exclusive=True)
+        rows, first, last = self.rows, self.top, min(self.top + self.body_height, len(self.rows)) - 1
+        wanted = (id(rows), first, last)
+        if wanted != self._reading and len(rows) and not rows.is_loaded(first, last):
+            self._reading = wanted
+            self.run_worker(partial(self._ensure, rows, first, last), group="visible", exclusive=True)
 
     async def _ensure(self, rows: Rows[Row], first: int, last: int) -> None:
         await rows.ensure(first, last)
-        if rows is self.rows:
-            self.refresh()
+        # What could not be read is not tried again until something else is looked at.
+        if rows.is_loaded(first, last):
+            self._reading = None
+            if rows is self.rows:
+                self.refresh()
 
     async def on_click(self, event: events.Click) -> None:
         if event.y == 0:

@@ -180,7 +180,8 @@ class LogView(ScrollView, can_focus=True):
         return min(self.line_count, self.top + self.size.height)
 
     def render_line(self, y: int) -> Strip:
-        width, plain = self.size.width, self.rich_style
+        # Without the scroll bar.
+        width, plain = self.scrollable_content_region.width, self.rich_style
         number = self.top + y
         if not self.line_count:
             return self._message_line(y, width)

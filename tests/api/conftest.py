@@ -64,7 +64,8 @@ RUNS = tuple(
     for hour, given in enumerate(
         (
             {"id": "20240101_120000_000001", "project": "vision", "name": "resnet_baseline",
-             "tags": ("baseline", "keep"), "best": ("accuracy", 0.9542, "max"), "events": _curve(1000), "description": "First Straße try"},
+             "tags": ("baseline", "keep"), "best": ("accuracy", 0.9542, "max"), "events": _curve(1000),
+             "description": "First Straße try"},
             {"id": "20240101_130000_000002", "project": "vision", "name": "resnet_wide", "tags": ("baseline",),
              "best": ("accuracy", 0.85, "max"), "seconds": 60.0},
             {"id": "20240101_140000_000003", "project": "vision", "name": "resnet_baseline", "status": "failed",
@@ -85,28 +86,7 @@ RUNS = tuple(
 def write_root(root: Path, runs: tuple[Run, ...] = RUNS) -> Path:
     """Writes `runs` below `root` as Runicorn 0.4 does."""
     for run in runs:
-        directory = root / run.project / run.name / "runs" / run.id
-        directory.mkdir(parents=True)
-        meta = {"id": run.id, "project": run.project, "name": run.name, "created_at": run.created_at}
-        _write(directory / "meta.json", meta | {"hostname": "another-host", "pid": 4711})
-        status: dict[str, Any] = {"status": run.status, "started_at": run.created_at}
-        if run.seconds is not None:
-            status["ended_at"] = run.created_at + run.seconds
-        _write(directory / "status.json", status)
-        if run.best is not None:
-            name, value, mode = run.best
-            best = {
-                "best_metric_name": name,
-                "best_metric_value": value,
-                "best_metric_mode": mode,
-                "best_metric_step": 3,
-            }
-            _write(directory / "summary.json", best)
-        lines = [
-            json.dumps({"ts": run.created_at, "type": "metrics", "data": {**values, "global_step": step}})
-            for step, values in run.events
-        ]
-        (directory / "events.jsonl").write_text("".join(line + "\n" for line in lines), "utf-8")
+        write_run(root, run)
     noted = {
         run.id: {"id": run.id, "tags": list(run.tags), "description": run.description}
         for run in runs
@@ -114,6 +94,31 @@ def write_root(root: Path, runs: tuple[Run, ...] = RUNS) -> Path:
     }
     _write(root / ".experiments_metadata.json", noted)
     return root
+
+
+def write_run(root: Path, run: Run) -> None:
+    directory = root / run.project / run.name / "runs" / run.id
+    directory.mkdir(parents=True)
+    meta = {"id": run.id, "project": run.project, "name": run.name, "created_at": run.created_at}
+    _write(directory / "meta.json", meta | {"hostname": "another-host", "pid": 4711})
+    status: dict[str, Any] = {"status": run.status, "started_at": run.created_at}
+    if run.seconds is not None:
+        status["ended_at"] = run.created_at + run.seconds
+    _write(directory / "status.json", status)
+    if run.best is not None:
+        name, value, mode = run.best
+        best = {
+            "best_metric_name": name,
+            "best_metric_value": value,
+            "best_metric_mode": mode,
+            "best_metric_step": 3,
+        }
+        _write(directory / "summary.json", best)
+    lines = [
+        json.dumps({"ts": run.created_at, "type": "metrics", "data": {**values, "global_step": step}})
+        for step, values in run.events
+    ]
+    (directory / "events.jsonl").write_text("".join(line + "\n" for line in lines), "utf-8")
 
 
 def _write(path: Path, value: object) -> None:
@@ -292,6 +297,17 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         app = create_app(store, ServerSettings(version="1.2.3", rate_limits=None))
         with Server(app, port=0) as server:
             yield Client(server.address)
+
+
+@pytest.fixture
+def root_writer(tmp_path: Path) -> Callable[[tuple[Run, ...]], None]:
+    """Adds runs to the root of `store`; the next sync finds them."""
+
+    def write(added: tuple[Run, ...]) -> None:
+        for run in added:
+            write_run(tmp_path / "root", run)
+
+    return write
 
 
 @pytest.fixture(scope="session")

@@ -53,7 +53,7 @@ def snapshot() -> Callable[[Path], Snapshot]:
         found: Snapshot = {}
         for directory, names, files in os.walk(root):
             for name in [".", *names, *files]:
-                path = os.path.join(directory, name)  # noqa: PTH118 (names may be no UTF-8)
+                path = os.path.join(directory, name)
                 status = os.lstat(path)
                 found[path] = (status.st_mode, status.st_size, status.st_mtime_ns)
         return found

@@ -150,7 +150,7 @@ class LegacyDatabase:
         """The columns of a table; none if there is no such table (a view is not one)."""
         rows = self._connection.execute(
             "SELECT c.name FROM sqlite_schema AS t, pragma_table_info(t.name) AS c"
-            " WHERE t.type = 'table' AND t.name = ? AND t.sql LIKE 'CREATE TABLE%'",
+            " WHERE t.name = ? AND t.sql LIKE 'CREATE TABLE%'",
             (table,),
         )
         return {name for (name,) in rows}

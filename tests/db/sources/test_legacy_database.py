@@ -201,10 +201,8 @@ print("ready", flush=True)
 step = 0
 while True:
     step += 1
-    connection.execute("BEGIN")
-    connection.execute("UPDATE experiments SET best_metric_value = ?, best_metric_step = ?", (step, step))
+    connection.execute("UPDATE experiments SET best_metric_step = ?", (step,))
     connection.execute("INSERT INTO metrics VALUES ('a', ?, 'loss', ?, ?, NULL)", (step, step, step))
-    connection.execute("COMMIT")
 """
 
 
@@ -212,21 +210,28 @@ while True:
 def test_a_database_that_is_written_to_is_read_as_it_was_at_one_moment(
     tmp_path: Path, private_temporary: Path, checkpoint: int
 ) -> None:
-    path = write_database(tmp_path, f"{INSERT} VALUES ('a', 'p', 'n', 1.0, '/x', 0.0, NULL, NULL)")
+    # The pages in between make a copy take long enough to be overtaken by commits.
+    path = write_database(
+        tmp_path,
+        f"{INSERT} VALUES ('a', 'p', 'n', 1.0, '/x', 0.0, NULL, NULL)",
+        "CREATE TABLE filler AS SELECT zeroblob(20000000)",
+    )
     steps: list[int] = []
     command = [sys.executable, "-c", BUSY_WRITER, str(path), str(checkpoint)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
         assert writer.stdout is not None
         writer.stdout.readline()
-        for _ in range(40):
+        for _ in range(15):
             problems: list[FileProblem] = []
             database = LegacyDatabase.open(str(tmp_path), b"runicorn.db", problems)
             if database is None:
                 assert [problem.message for problem in problems] == ["Written to all the time while it was read"]
                 continue
             step = database.rows["a"].best_metric_step or 0
-            assert [point.step for point in database.series("a")] == list(range(1, step + 1))
+            points = [point.step for point in database.series("a")]
             database.close()
+            # Two commits a step, on pages far apart: at every moment the second is there or still to come.
+            assert points in (list(range(1, step + 1)), list(range(1, step)))
             steps.append(step)
         writer.kill()
     assert steps == sorted(steps)

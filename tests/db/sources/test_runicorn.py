@@ -342,6 +342,8 @@ def test_the_sidecar_wins_over_the_other_homes(tmp_path: Path) -> None:
     update_sidecar(str(tmp_path), RUN_02.encode(), {"tags": ["d"], "description": None, "pinned": False})
     record = read_one(tmp_path)
     assert (record.tags, record.description, record.is_pinned) == (("d",), None, False)
+    update_sidecar(str(tmp_path), RUN_02.encode(), {"tags": []})
+    assert read_one(tmp_path).tags == ()
 
 
 def test_our_marker_deletes_and_its_removal_by_another_tool_restores(tmp_path: Path) -> None:

@@ -1,0 +1,97 @@
+"""Writes the tables of README.md from the program itself: run it after a key, a setting or an option changed.
+
+    python docs/make_tables.py
+
+`tests/test_docs.py` fails while README says something else than the program.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from runicorn_api.contract import LIST_PARAMETERS, METRICS_PARAMETERS, Parameter
+from runicorn_tui import keys
+from runicorn_tui.cli import COMMANDS, PROGRAM, cli
+from runicorn_tui.settings import ENVIRONMENT_PREFIX, Settings, explanations
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def key_table() -> str:
+    """One row for each group of keys."""
+    rows: list[str] = []
+    for group, members in keys.grouped(keys.KEYS).items():
+        said = [f"`{key.shown}` {key.label}" for key in members]
+        rows.append(f"| {group} | {', '.join(said)} |")
+    return "\n".join(["| | keys |", "|---|---|", *rows])
+
+
+def setting_table() -> str:
+    """Name in a file and in the environment, default, meaning."""
+    defaults = Settings()
+    rows = [
+        f"| `{name}` | `{ENVIRONMENT_PREFIX}{name.upper()}` | {_default(getattr(defaults, name))} | {sentence} |"
+        for name, sentence in explanations().items()
+    ]
+    return "\n".join(["| in a file | in the environment | default | |", "|---|---|---|---|", *rows])
+
+
+def _default(value: object) -> str:
+    if value is None or value == ():
+        return ""
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def parameter_table(parameters: tuple[Parameter, ...]) -> str:
+    rows = [f"| `{parameter.name}` | {parameter.doc} |" for parameter in parameters]
+    return "\n".join(["| parameter | |", "|---|---|", *rows])
+
+
+def command_table() -> str:
+    """How each command is written, and what it does."""
+    context = click.Context(cli, info_name=PROGRAM)
+    rows: list[str] = []
+    for name in COMMANDS:
+        command = cli.get_command(context, name)
+        assert command is not None
+        options = [_written(p, context) for p in command.params]
+        inner = [f"[{' or '.join(command.commands)}]"] if isinstance(command, click.Group) else []
+        written = " ".join([name, *inner, *options]).replace("|", "\\|")
+        rows.append(f"| `{written}` | {command.short_help} |")
+    return "\n".join(["| command | |", "|---|---|", *rows])
+
+
+def _written(parameter: click.Parameter, context: click.Context) -> str:
+    if isinstance(parameter, click.Argument):
+        return parameter.make_metavar(context)
+    name = parameter.opts[0]
+    if isinstance(parameter, click.Option) and parameter.is_flag:
+        return f"[{name}]"
+    return f"[{name} {parameter.metavar or 'FIELD'}]"
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "keys": key_table,
+    "commands": command_table,
+    "settings": setting_table,
+    "list parameters": lambda: parameter_table(LIST_PARAMETERS),
+    "metrics parameters": lambda: parameter_table(METRICS_PARAMETERS),
+}
+
+
+def renewed(text: str) -> str:
+    """README's text with every table between `<!-- NAME -->` and `<!-- end -->` as the program has it."""
+    for name, table in TABLES.items():
+        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
+        text, count = pattern.subn(lambda match: match[1] + table() + "\n" + match[2], text)
+        if count != 1:
+            raise SystemExit(f"README.md needs one <!-- {name} --> … <!-- end -->, not {count}")
+    return text
+
+
+if __name__ == "__main__":
+    README.write_text(renewed(README.read_text("utf-8")), "utf-8")
