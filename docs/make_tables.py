@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -86,10 +85,11 @@ TABLES: dict[str, Callable[[], str]] = {
 def renewed(text: str) -> str:
     """README's text with every table between `<!-- NAME -->` and `<!-- end -->` as the program has it."""
     for name, table in TABLES.items():
-        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
-        text, count = pattern.subn(lambda match: match[1] + table() + "\n" + match[2], text)
-        if count != 1:
-            raise SystemExit(f"README.md needs one <!-- {name} --> … <!-- end -->, not {count}")
+        begin, end = f"<!-- {name} -->\n", "<!-- end -->"
+        if text.count(begin) != 1:
+            raise SystemExit(f"README.md needs one {begin.strip()} … {end}")
+        before, _, after = text.partition(begin)
+        text = before + begin + table() + "\n" + end + after.partition(end)[2]
     return text
 
 

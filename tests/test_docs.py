@@ -5,6 +5,7 @@ import re
 import shlex
 from collections.abc import Iterator
 from http.client import HTTPConnection
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -100,9 +101,9 @@ def test_readme_shows_every_field_of_the_filter_language() -> None:
 
 @pytest.fixture(scope="module")
 def server(demo: Path) -> Iterator[Server]:
-    with Store(demo) as store:
-        with Server(create_app(store, ServerSettings(version="test", rate_limits=None)), port=0) as server:
-            yield server
+    settings = ServerSettings(version="test", rate_limits=None)
+    with Store(demo) as store, Server(create_app(store, settings), port=0) as server:
+        yield server
 
 
 @pytest.mark.parametrize("line", shell_lines("curl"))
@@ -110,7 +111,7 @@ def test_curl_lines_of_readme_are_answered(line: str, server: Server, demo: Path
     with Store(demo) as store:
         some_id = store.find(ExperimentQuery(per_page=1)).experiments[0].id
     words = shlex.split(line.replace(EXAMPLE_ID, some_id))
-    options = dict(zip(words[1:], words[2:], strict=False))
+    options = dict(pairwise(words))
     url = urlsplit(next(word for word in words if word.startswith("http://127.0.0.1:23300/api/")))
     name, _, value = options.get("-H", "Accept: */*").partition(": ")
 
@@ -138,5 +139,5 @@ def test_links_of_readme_lead_somewhere(path: str) -> None:
 def test_readme_names_the_make_targets_that_there_are() -> None:
     targets = re.findall(r"^([a-z]+):", (PROJECT / "Makefile").read_text("utf-8"), re.MULTILINE)
 
-    assert set(re.findall(r"\bmake ([a-z]+)\b", README)) <= set(targets)
+    assert set(re.findall(r"(?:^|`)make ([a-z]+)", README, re.MULTILINE)) <= set(targets)
     assert {"demo", "test", "check", "screenshot"} <= set(targets)

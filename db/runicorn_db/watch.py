@@ -46,7 +46,6 @@ class Watcher:
         self._look_now = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
         self._shared: dict[str, SharedFiles] = {}
-        self._is_first = True
         self.is_syncing = False
 
     def start(self) -> None:
@@ -66,11 +65,13 @@ class Watcher:
         self._look_now.set()
 
     def _run(self) -> None:
-        interval, next_full = self._full_interval, 0.0
+        interval, next_full, is_first = self._full_interval, 0.0, True
         while not self._stop.is_set():
-            is_full = self._look_now.is_set() or time.monotonic() >= next_full
+            is_asked = self._look_now.is_set()
             self._look_now.clear()
-            report = self._look(is_full=is_full)
+            is_full = is_asked or time.monotonic() >= next_full
+            report = self._look(is_full=is_full, is_thorough=is_asked or is_first)
+            is_first = False
             if is_full:
                 has_changes = report is not None and report.has_changes
                 interval = self._full_interval if has_changes else min(interval * 2, _SLOWEST_INTERVAL)
@@ -79,7 +80,7 @@ class Watcher:
                 self._on_change(report)
             self._look_now.wait(self._running_interval)
 
-    def _look(self, *, is_full: bool) -> SyncReport | None:
+    def _look(self, *, is_full: bool, is_thorough: bool) -> SyncReport | None:
         try:
             if not is_full:
                 return self._look_at_running()
@@ -90,11 +91,10 @@ class Watcher:
                     self._roots,
                     progress=self._on_progress,
                     should_stop=self._stop.is_set,
-                    is_thorough=self._is_first,
+                    is_thorough=is_thorough,
                     shared_before=self._shared,
                 )
             finally:
-                self._is_first = False
                 self.is_syncing = False
         except StoreError as error:
             self._on_problem(str(error))

@@ -46,8 +46,9 @@ def test_days_are_the_last_thirty_and_none_is_left_out(store: Store, serve, runs
 
 @pytest.mark.parametrize(
     ("query", "active"),
-    [("project=vision", 3), ("status=failed,running", 3), ("tags=keep", 2), ("search=resnet", 3), ("filter=best%3E0.9", 1),
-     ("created_after=1704135600", 1), ("best_metric_max=0", 2), ("roots=nowhere", 0), ("include_deleted=1", 8)],
+    [("project=vision", 3), ("status=failed,running", 3), ("tags=keep", 2), ("search=resnet", 3),
+     ("filter=best%3E0.9", 1), ("created_after=1704135600", 1),
+     ("best_metric_max=0", 2), ("roots=nowhere", 0), ("include_deleted=1", 8)],
 )  # fmt: skip
 def test_a_summary_takes_the_filters_of_the_list(client, query: str, active: int) -> None:
     summary = client.get("/v2/analytics/summary", query)
