@@ -12,7 +12,6 @@ from pathlib import Path
 
 import click
 
-from runicorn_api.contract import LIST_PARAMETERS, METRICS_PARAMETERS, Parameter
 from runicorn_tui import keys
 from runicorn_tui.cli import COMMANDS, PROGRAM, cli
 from runicorn_tui.settings import ENVIRONMENT_PREFIX, Settings, explanations
@@ -45,11 +44,6 @@ def _default(value: object) -> str:
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
-def parameter_table(parameters: tuple[Parameter, ...]) -> str:
-    rows = [f"| `{parameter.name}` | {parameter.doc} |" for parameter in parameters]
-    return "\n".join(["| parameter | |", "|---|---|", *rows])
-
-
 def command_table() -> str:
     """How each command is written, and what it does."""
     context = click.Context(cli, info_name=PROGRAM)
@@ -77,8 +71,6 @@ TABLES: dict[str, Callable[[], str]] = {
     "keys": key_table,
     "commands": command_table,
     "settings": setting_table,
-    "list parameters": lambda: parameter_table(LIST_PARAMETERS),
-    "metrics parameters": lambda: parameter_table(METRICS_PARAMETERS),
 }
 
 

@@ -47,7 +47,7 @@ def folded(text: str, width: int) -> list[str]:
         if cell_len(shown) <= width:
             lines.append(shown)
         elif len(shown) == cell_len(shown):
-            lines += textwrap.wrap(shown, max(1, width)) or [""]
+            lines += textwrap.wrap(shown, max(1, width), break_on_hyphens=False) or [""]
         else:
             lines += chop_cells(shown, max(2, width))
     return lines

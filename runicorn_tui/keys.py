@@ -134,7 +134,7 @@ KEYS: tuple[Key, ...] = (
     Key("experiment-back", ("escape", "q"), "back", "back", "Everywhere", ("experiment",), True),
     # Everywhere.
     Key("reload", ("r",), "reload", "reload", "Everywhere", ("experiments", "experiment")),
-    Key("server", ("W",), "toggle_server", "REST server on or off", "Everywhere", ("app",)),
+    Key("server", ("W",), "toggle_server", "REST server on/off", "Everywhere", ("app",)),
     Key("help", ("question_mark",), "help", "help", "Everywhere", ("app",), True),
     Key("quit", ("q",), "quit", "quit", "Everywhere", ("experiments",)),
     Key("help-close", ("escape", "q", "question_mark", "enter"), "close", "close", "Help", ("help",), True),

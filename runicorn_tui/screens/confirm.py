@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.cells import cell_len
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -259,15 +260,14 @@ def _row(label: str, text: str, style: str) -> Content:
 
 def _counts(counts: Mapping[str, int], width: int) -> str:
     """`vision 81   nlp 40   … 3 more`: as many as fit, the largest first."""
-    room, parts = width - 12, list[str]()
     items = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    for number, (name, count) in enumerate(items):
-        part = f"{fit(name, 24).rstrip()} {count:,}"
-        if sum(map(len, parts)) + 3 * len(parts) + len(part) + 12 > room and number:
-            parts.append(f"… {len(items) - number} more")
-            break
-        parts.append(part)
-    return "   ".join(parts)
+    parts = [f"{fit(name, 24).rstrip()} {count:,}" for name, count in items]
+    text = "   ".join(parts)
+    shown = len(parts)
+    while cell_len(text) > width - 12 and shown > 1:
+        shown -= 1
+        text = "   ".join([*parts[:shown], f"… {len(parts) - shown} more"])
+    return text
 
 
 def _span(preview: DeletePreview) -> str:

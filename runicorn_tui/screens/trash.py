@@ -180,7 +180,7 @@ class DeletedScreen(_TrashList):
 
     def compose(self) -> ComposeResult:
         yield Line(id="trash-title")
-        yield LineTable[Experiment](experiment_columns(self.app.clock), gutter=1)
+        yield LineTable[Experiment](experiment_columns(self.app.clock, in_trash=True), gutter=1)
         yield Line(id="problem")
         yield StatusLine()
         yield KeyBar()

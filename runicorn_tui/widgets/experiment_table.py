@@ -44,22 +44,22 @@ def _tone(experiment: Experiment) -> Tone:
     return "muted" if is_away else _STATUS_TONES.get(experiment.status, "plain")
 
 
-def columns(clock: Callable[[], float]) -> list[Column[Experiment]]:
-    """All columns; what fits is decided by width."""
+def columns(clock: Callable[[], float], *, in_trash: bool = False) -> list[Column[Experiment]]:
+    """All columns; what fits is decided by width. `in_trash`: everything listed is, so that it need not be said."""
 
     def age(experiment: Experiment) -> str:
         return format.age(clock() - experiment.created_at)
 
     return [
-        Column(id="name", title="name", width=12, grow=32, rank=0, text=lambda e: e.name),
+        Column(id="name", title="name", width=12, grow=32, rank=0, text=lambda e: format.text(e.name)),
         Column(id="project", title="project", width=9, grow=5, rank=5, text=lambda e: e.project, tone="muted"),
         Column(
             id="status",
             title="status",
             width=13,
             rank=1,
-            text=_state,
-            tone=_tone,
+            text=(lambda e: format.status(e.status)) if in_trash else _state,
+            tone=(lambda e: _STATUS_TONES.get(e.status, "plain")) if in_trash else _tone,
         ),
         Column(
             id="best",

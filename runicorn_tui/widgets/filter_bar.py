@@ -64,7 +64,12 @@ class FilterBar(Vertical):
     def compose(self) -> ComposeResult:
         with Horizontal():
             yield Static(Content(f" {self._title} "), id="filter-title")
-            yield FilterInput(placeholder="/ filters: status:failed age>30d acc>0.9", compact=True, id="filter-input")
+            yield FilterInput(
+                placeholder="/ filters: status:failed age>30d acc>0.9",
+                select_on_focus=False,
+                compact=True,
+                id="filter-input",
+            )
             yield Static("", id="filter-count", markup=False)
         yield Static("", id="filter-notes", markup=False)
 

@@ -86,6 +86,20 @@ def test_only_the_roots_that_are_named_are_listed(run: Run, root: Path, tmp_path
     assert "no experiments here" in result.err
 
 
+def test_on_a_terminal_the_browser_opens_and_q_ends_it(root: Path) -> None:
+    environment = {**os.environ, "TERM": "xterm-256color"}
+    terminal = pexpect.spawn(
+        sys.executable, ["-m", "runicorn_tui", str(root)], env=environment, timeout=30, dimensions=(24, 80)
+    )
+    terminal.expect_exact("bert")
+    terminal.send("q")
+    terminal.expect_exact("\x1b[?1049l")
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+
+    assert terminal.exitstatus == 0
+
+
 def test_term_dumb_gets_the_table(root: Path) -> None:
     terminal = pexpect.spawn(
         sys.executable, ["-m", "runicorn_tui", str(root)], env={**os.environ, "TERM": "dumb"}, timeout=30

@@ -161,7 +161,7 @@ def test_the_reason_is_kept_and_no_key_in_it_confirms(thirty: Store) -> None:
         await browser.press("d", "e", "end", *["backspace"] * 20, *"yqnrp", "enter", "enter")
         assert is_open(browser)
         assert live(thirty) == 30
-        await browser.press("tab", *"0y", "escape")
+        await browser.press("tab", "end", *"0y", "escape")
         assert is_open(browser)
         await browser.press("y")
         batch = thirty.batches()[0]

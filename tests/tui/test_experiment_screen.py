@@ -1,0 +1,419 @@
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from textual.widgets import ContentSwitcher
+
+from runicorn_db.errors import QueryFailed
+from runicorn_db.query import ExperimentQuery
+from runicorn_db.store import Store
+from runicorn_db.sync import sync
+from runicorn_tui.app import RunicornApp
+from runicorn_tui.screens.confirm import ConfirmDelete
+from runicorn_tui.screens.experiment import VANISHED, ExperimentScreen
+from runicorn_tui.screens.experiments import ExperimentsScreen
+from runicorn_tui.widgets.chart_pane import ChartPane
+from runicorn_tui.widgets.legend import Legend
+from runicorn_tui.widgets.log_view import LogView
+from tests.tui.drive import Browser, drive
+from tests.tui.recorded import index, log_steps, unpack, write_run
+
+HOSTILE = ("[/]", "[red]x[/red]", "[@click=app.quit]go[/]", "a\x1b[2Jb", "c\x9b31m", "\u202eevil", "中文" * 20, "🧪 é")
+
+Script = Callable[[Browser], Awaitable[None]]
+
+
+def curves(count: int, *, first: int = 1) -> list[dict[str, object]]:
+    return [
+        {"loss": 2.4 * math.exp(-step / 60) + 0.1, "accuracy": 0.9 - 0.8 * math.exp(-step / 80), "lr": 3e-4}
+        for step in range(first, first + count)
+    ]
+
+
+@pytest.fixture(autouse=True)
+def braille() -> object:
+    """Whatever the locale of the machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("LC_ALL", raising=False)
+        patch.setenv("LANG", "en_US.UTF-8")
+        yield
+
+
+@pytest.fixture
+def run(store: Store, tmp_path: Path) -> Path:
+    """A finished experiment with three metrics, four parameters and a log, indexed."""
+    summary = {
+        "best_metric_name": "accuracy",
+        "best_metric_value": 0.8354,
+        "best_metric_step": 200,
+        "best_metric_mode": "max",
+    }
+    run = write_run(
+        tmp_path / "root",
+        metrics=curves(200),
+        params={"lr": 3e-4, "optimizer": "adamw", "layers": [64, 128], "note": "warm up, " * 15},
+        summary=summary,
+        log=b"".join(b"08:53:%02d | step %d\n" % (step % 60, step) for step in range(1, 201)),
+    )
+    index(store, tmp_path / "root")
+    return run
+
+
+def opened(store: Store, script: Script, *, size: tuple[int, int] = (80, 24), id: str | None = None) -> None:
+    """Opens the newest experiment, then lets `script` use its screen."""
+
+    async def then(browser: Browser) -> None:
+        newest = id or store.find(ExperimentQuery(per_page=1)).experiments[0].id
+        await browser.app.push_screen(ExperimentScreen(newest))
+        await browser.settle()
+        await script(browser)
+
+    drive(store, then, size=size)
+
+
+def screen(browser: Browser) -> ExperimentScreen:
+    assert isinstance(browser.app.screen, ExperimentScreen)
+    return browser.app.screen
+
+
+def charts(browser: Browser) -> ChartPane:
+    return screen(browser).query_one(ChartPane)
+
+
+def test_the_overview_shows_what_is_known(store, run, golden):
+    async def script(browser: Browser) -> None:
+        # The rest depends on where the tests keep their files.
+        golden("experiment_overview", browser.text.split("\n directory")[0])
+        assert str(run)[:40] in browser.text
+        await browser.press("end")
+        lines = browser.text.splitlines()
+        assert any(line.split() == ["accuracy", "200", "0.8343", "0.1099", "0.8343"] for line in lines), browser.text
+
+    opened(store, script)
+
+
+def test_the_parameters_are_whole(store, run, golden):
+    async def script(browser: Browser) -> None:
+        await browser.press("2")
+        golden("experiment_parameters", browser.text)
+
+    opened(store, script)
+
+
+def test_the_chart_opens_with_the_best_metric(store, run, golden):
+    async def script(browser: Browser) -> None:
+        await browser.press("3")
+        golden("experiment_chart", browser.text)
+        assert charts(browser).chosen == ["accuracy"]
+
+    opened(store, script)
+
+
+def test_the_log_opens_at_its_first_line(store, run, golden):
+    async def script(browser: Browser) -> None:
+        await browser.press("4")
+        golden("experiment_log", browser.text)
+
+    opened(store, script)
+
+
+def test_on_a_wide_screen_the_metrics_stand_left_of_the_chart(store, run, golden):
+    async def script(browser: Browser) -> None:
+        await browser.press("3", "down", "space")
+        golden("experiment_chart_wide", browser.text)
+
+    opened(store, script, size=(160, 50))
+
+
+def test_tab_goes_through_the_pages_and_back_at_the_ends(store, run):
+    async def script(browser: Browser) -> None:
+        pages: list[str | None] = []
+        for key in ("tab", "tab", "tab", "tab", "shift+tab", "2"):
+            await browser.press(key)
+            pages.append(screen(browser).query_one(ContentSwitcher).current)
+        assert pages == ["parameters", "charts", "log", "overview", "log", "parameters"]
+
+    opened(store, script)
+
+
+def test_n_shows_the_next_metric_alone_and_space_lays_another_over_it(store, run):
+    async def script(browser: Browser) -> None:
+        await browser.press("3", "n")
+        assert charts(browser).chosen == ["loss"]
+        await browser.press("N", "N")
+        assert charts(browser).chosen == ["lr"]
+        await browser.press("up", "space")
+        assert charts(browser).chosen == ["lr", "loss"]
+        await browser.press("space")
+        assert charts(browser).chosen == ["lr"]
+        await browser.press("space", "enter")
+        assert charts(browser).chosen == ["loss"]
+
+    opened(store, script)
+
+
+def test_the_crosshair_reads_the_value_at_its_step(store, run):
+    async def script(browser: Browser) -> None:
+        await browser.press("3", "left_square_bracket")
+        assert "step 100" in browser.text
+        at_100 = 0.9 - 0.8 * math.exp(-100 / 80)
+        assert f"accuracy    {at_100:.4f}" in browser.text
+        await browser.press("0")
+        assert "last values" in browser.text
+
+    opened(store, script)
+
+
+def test_zoom_pan_scale_and_smoothing_are_said_in_the_legend(store, run):
+    async def script(browser: Browser) -> None:
+        await browser.press("3", "plus")
+        assert "steps 51 to 150" in browser.text
+        await browser.press("l")
+        assert "steps 71 to 170" in browser.text
+        await browser.press("L", "E")
+        assert "logarithmic  smoothed 0.6" in browser.text
+        await browser.press("minus")
+        assert "steps" not in browser.widget("#chart-legend").visual.plain
+
+    opened(store, script)
+
+
+def test_m_changes_the_marker_down_to_ascii(store, run):
+    async def script(browser: Browser) -> None:
+        await browser.press("3", "m", "m")
+        # Title, pages and keys have their own signs.
+        chart = [line for line in browser.lines[2:-1] if "│" not in line]
+        assert "".join(chart).replace("…", "").isascii()
+        assert "**" in browser.text
+
+    opened(store, script)
+
+
+def test_without_a_locale_that_knows_more_the_chart_is_ascii(store, run, monkeypatch):
+    monkeypatch.setenv("LANG", "C")
+
+    async def script(browser: Browser) -> None:
+        await browser.press("3")
+        assert charts(browser).view.marker == "ascii"
+
+    opened(store, script)
+
+
+def test_values_that_are_not_finite_are_counted_in_the_legend(store, tmp_path):
+    values = [math.nan if step in (10, 20, 30) else step / 2 for step in range(100)]
+    write_run(tmp_path / "root", metrics=[{"loss": value} for value in values])
+    index(store, tmp_path / "root")
+
+    async def script(browser: Browser) -> None:
+        await browser.press("3")
+        assert "3 not finite" in browser.text
+        assert browser.text.count("×") == 3
+        await browser.press("L")
+        assert "1 value of zero or less hidden" in browser.text
+
+    opened(store, script)
+
+
+def test_points_left_out_are_said_until_the_zoom_shows_them_all(store, tmp_path):
+    write_run(tmp_path / "root", metrics=[{"loss": step % 17} for step in range(10_000)])
+    index(store, tmp_path / "root")
+
+    async def script(browser: Browser) -> None:
+        await browser.press("3")
+        assert "4,000 of 10,000 points" in browser.text
+        await browser.press("plus", "plus")
+        assert "steps 2,501 to 7,500" not in browser.text
+        assert "of 10,000 points" not in browser.text
+        assert " points" not in screen(browser).query_one(Legend).visual.plain
+
+    opened(store, script)
+
+
+def test_a_running_experiment_is_kept_up_to_date(store, tmp_path):
+    run = write_run(tmp_path / "root", status="running", metrics=curves(50), log=b"first\n")
+    index(store, tmp_path / "root")
+
+    async def script(browser: Browser) -> None:
+        await browser.press("3")
+        assert "▸ running" in browser.text
+        before = browser.text
+        log_steps(run, curves(50, first=51), first=51)
+        (run / "logs.txt").write_bytes(b"first\nsecond\n")
+        await browser.app.ask(sync, store)
+        screen(browser)._look()
+        await browser.settle()
+        assert f"{0.9 - 0.8 * math.exp(-100 / 80):.4f}" in browser.text
+        assert browser.text != before
+        await browser.press("4")
+        screen(browser)._look()
+        await browser.settle()
+        assert "second" in browser.text
+        assert screen(browser).query_one(LogView).is_following
+
+    opened(store, script)
+
+
+@pytest.mark.parametrize("page", ["1", "2", "3", "4"])
+def test_nothing_is_painted_while_nothing_changes(store, tmp_path, monkeypatch, page):
+    write_run(tmp_path / "root", status="running", metrics=curves(50), log=b"first\nsecond\n")
+    index(store, tmp_path / "root")
+
+    async def script(browser: Browser) -> None:
+        await browser.press(page)
+        painted: list[object] = []
+        display = RunicornApp._display
+
+        def counted(app: RunicornApp, screen: object, renderable: object) -> None:
+            painted.append(renderable)
+            display(app, screen, renderable)
+
+        monkeypatch.setattr(RunicornApp, "_display", counted)
+        for _ in range(3):
+            screen(browser)._look()
+            await browser.settle()
+        assert painted == []
+
+    opened(store, script)
+
+
+def test_an_experiment_without_anything_says_so_on_every_page(store, tmp_path):
+    write_run(tmp_path / "root")
+    index(store, tmp_path / "root")
+
+    async def script(browser: Browser) -> None:
+        await browser.press("end")
+        assert "No metrics: the program never logged a number." in browser.text
+        await browser.press("2")
+        assert "No parameters: nothing in the run directory names any." in browser.text
+        await browser.press("3")
+        assert "nothing to draw" in browser.text
+        assert "No metrics: the program never logged a number." in browser.text
+        await browser.press("n", "space", "plus", "left_square_bracket", "L", "E", "m", "h", "0")
+        await browser.press("4")
+        assert "No log: the program wrote no logs.txt" in browser.text
+
+    opened(store, script)
+
+
+def test_an_experiment_that_vanished_is_said_and_its_last_state_stays(store, run, tmp_path):
+    async def script(browser: Browser) -> None:
+        store.remove_root(str(tmp_path / "root"))
+        await browser.press("r")
+        assert VANISHED[:60] in browser.text
+        assert "vit_b" in browser.text
+
+    opened(store, script)
+
+
+def test_an_unknown_experiment_is_said(store):
+    async def script(browser: Browser) -> None:
+        assert VANISHED[:60] in browser.text
+        await browser.press("2", "3", "4", "n", "1", "escape")
+        assert isinstance(browser.app.screen, ExperimentsScreen)
+
+    opened(store, script, id="20250101_000000_ffffff")
+
+
+def test_a_store_that_fails_is_said_and_asked_again(store, run, monkeypatch):
+    def fail(*arguments: object) -> None:
+        raise QueryFailed("Database query failed: disk I/O error")
+
+    async def script(browser: Browser) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr(Store, "get", fail)
+            patch.setattr(Store, "series", fail)
+            await browser.press("r")
+            assert "disk I/O error" in browser.text
+        await browser.press("r")
+        assert "disk I/O error" not in browser.text
+
+    opened(store, script)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 50), (40, 10)])
+def test_hostile_names_are_only_shown(store, tmp_path, size):
+    write_run(
+        tmp_path / "root",
+        name="[/]\x1b]0;title\x07",
+        metrics=[dict.fromkeys(HOSTILE, step) for step in range(20)],
+        params={name: name for name in HOSTILE},
+        log="\n".join(HOSTILE).encode(),
+    )
+    index(store, tmp_path / "root")
+
+    async def script(browser: Browser) -> None:
+        assert r"[/]\x1b]0;title\x07" in browser.text
+        for page in ("1", "2", "3", "4"):
+            await browser.press(page)
+            assert all(line.isprintable() for line in browser.lines), browser.text
+            assert "[/]" in browser.text
+        await browser.press("3", *("down", "space") * len(HOSTILE))
+        assert all(line.isprintable() for line in browser.lines), browser.text
+
+    opened(store, script, size=size)
+
+
+def test_d_deletes_after_the_dialog_and_goes_back(store, run):
+    async def script(browser: Browser) -> None:
+        id = screen(browser)._id
+        await browser.press("d")
+        assert isinstance(browser.app.screen, ConfirmDelete)
+        await browser.press("escape")
+        assert store.get(id).experiment.deleted_at is None
+        await browser.press("d")
+        await browser.press("y")
+        await browser.until(lambda: isinstance(browser.app.screen, ExperimentsScreen))
+        assert store.get(id).experiment.deleted_at is not None
+
+    opened(store, script)
+
+
+def test_y_copies_the_id_and_shows_it(store, run):
+    async def script(browser: Browser) -> None:
+        await browser.press("y")
+        assert browser.app.clipboard == run.name
+        assert browser.notices == [f"Copied {run.name}"]
+
+    opened(store, script)
+
+
+def test_resizing_moves_the_list_of_metrics(store, run):
+    async def script(browser: Browser) -> None:
+        await browser.press("3")
+        metrics = charts(browser).metrics
+        assert metrics.region.y > 10
+        await browser.pilot.resize_terminal(160, 50)
+        await browser.settle()
+        assert (metrics.region.x, metrics.region.y) == (0, 2)
+        await browser.pilot.resize_terminal(41, 11)
+        await browser.settle()
+        await browser.pilot.resize_terminal(80, 24)
+        await browser.settle()
+        assert metrics.region.y > 10
+
+    opened(store, script)
+
+
+@pytest.mark.parametrize("version", ["0.4.1", "0.7.2"])
+def test_every_experiment_of_a_real_root_can_be_looked_at(store, tmp_path, version):
+    store.add_root(unpack(version, tmp_path))
+    sync(store)
+    ids = store.id_list(store.ids(ExperimentQuery(include_deleted=True)))
+    known = json.loads((Path(__file__).parents[1] / "data" / "roots" / f"root-{version}.index.json").read_text())
+    assert len(ids) > len(known) // 2
+
+    async def script(browser: Browser) -> None:
+        for id in ids:
+            await browser.app.push_screen(ExperimentScreen(id))
+            await browser.settle()
+            for page in ("3", "4"):
+                await browser.press(page)
+                assert not screen(browser).query_one("#problem").display
+                assert all(line.isprintable() for line in browser.lines), browser.text
+            await browser.press("escape")
+
+    drive(store, script)
