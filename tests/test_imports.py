@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -13,7 +14,9 @@ HEAVY = ("pony", "textual", "rich", "plotext", "falcon", "waitress", "sqlite3", 
 def loaded(code: str, names: tuple[str, ...]) -> list[str]:
     """Which of the modules a fresh interpreter has loaded after the code."""
     report = f"{code}\nimport sys\nprint('loaded:', *[name for name in {names!r} if name in sys.modules])"
-    ended = subprocess.run([sys.executable, "-c", report], capture_output=True, text=True, check=True)
+    # Measuring coverage would load modules of its own.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    ended = subprocess.run([sys.executable, "-c", report], env=environment, capture_output=True, text=True, check=True)
     return ended.stdout.rpartition("loaded:")[2].split()
 
 

@@ -209,12 +209,13 @@ class Server:
     def stop(self) -> None:
         """Accept nothing more, give running requests two seconds, close everything. Does nothing the second time."""
         self._stopping.set()
-        if self._running_in is None:
-            self._close()
-            return
         with self._closing:
-            if not self._stopped.is_set():
-                self._server.pull_trigger()
+            if self._stopped.is_set():
+                return
+            if self._running_in is None:
+                self._close()
+                return
+            self._server.pull_trigger()
         if self._running_in is not threading.current_thread():
             self._stopped.wait()
 
@@ -237,9 +238,8 @@ class Server:
             self._turn(0.1)
         self._app.close()
         with self._closing:
-            if not self._stopped.is_set():
-                wasyncore.close_all(self._map)
-                self._stopped.set()
+            wasyncore.close_all(self._map)
+            self._stopped.set()
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -193,7 +193,8 @@ class Database:
 
     def close(self) -> None:
         """Close the connections of every thread; the last one to close moves the WAL into the file."""
-        with self._locked(), self._connections_lock:
+        # Who cannot have the lock leaves the closing to the end of the process: the last to close checkpoints.
+        with contextlib.suppress(errors.StoreBusy), self._locked(), self._connections_lock:
             for connection in self._connections.values():
                 connection.close()
             self._connections.clear()

@@ -338,6 +338,16 @@ def _store_directory(connection: sqlite3.Connection, root_id: int, seq: int | No
     )
 
 
+def note_growth(connection: sqlite3.Connection, root_id: int, path: bytes, signature: str, growth: int) -> None:
+    """A run of which only events.jsonl grew, by so many bytes: nothing else of it has to be read again."""
+    connection.execute(
+        "UPDATE run_directory SET signature = ? WHERE root_id = ? AND path = ?", (signature, root_id, path)
+    )
+    connection.execute(
+        "UPDATE experiment SET size_bytes = size_bytes + ? WHERE root_id = ? AND path = ?", (growth, root_id, path)
+    )
+
+
 def store_problems(
     connection: sqlite3.Connection, root_id: int, owner: bytes, problems: Collection[FileProblem]
 ) -> None:

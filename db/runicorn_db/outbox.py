@@ -37,7 +37,7 @@ SELECT experiment_seq, queued_at, root.path, experiment.path, layout, recorded_s
     restored_at, CASE WHEN has_own_tags THEN tags END, has_own_description, description,
     CASE WHEN has_own_pin THEN is_pinned END
 FROM outbox JOIN experiment ON experiment.seq = experiment_seq JOIN root ON root.id = root_id
-WHERE missing_at IS NULL AND experiment_seq > ? ORDER BY experiment_seq LIMIT ?
+WHERE missing_at IS NULL AND (is_writable OR attempts = 0) AND experiment_seq > ? ORDER BY experiment_seq LIMIT ?
 """
 
 

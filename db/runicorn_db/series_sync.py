@@ -162,6 +162,10 @@ def _write_part(connection: sqlite3.Connection, root_id: int, part: _Part) -> No
     for batch in part.batches:
         if batch.is_restart:
             series.clear(connection, seq)
+            connection.execute(
+                "UPDATE experiment SET last_event_at = NULL, updated_at = coalesce(ended_at, created_at) WHERE seq = ?",
+                (seq,),
+            )
             ingest.store_problems(connection, root_id, run.events, ())
         series.append(connection, seq, batch)
         _note_skipped(connection, root_id, run.events, batch.skipped)

@@ -13,7 +13,7 @@ from runicorn_db import ingest
 from runicorn_db.ingest import Counts, ReadRun
 from runicorn_db.roots import find as find_root
 from runicorn_db.series_sync import SeriesReader
-from runicorn_db.sources.directories import FoundRun, find_run_directories, full_signature, quick_signature
+from runicorn_db.sources.directories import FoundRun, find_run_directories, full_signature, growth, quick_signature
 from runicorn_db.sources.files import FileProblem, Unreadable
 from runicorn_db.sources.runicorn import read_run
 from runicorn_db.sources.shared_files import SharedFiles, shared_signature
@@ -189,7 +189,7 @@ class RootSync:
                 and (signature := full_signature(self._path, run.path)) != _without_mark(known[run.path].signature)
             ]
             if changed:
-                self._list(changed, scan)
+                self._list(self._without_grown(changed, known), scan)
                 self._read_series()
             self._judge_running()
         except _Stopped:
@@ -197,6 +197,19 @@ class RootSync:
         finally:
             self._close_shared()
         return SyncReport(found=len(runs), changed=self._counts.changed, is_complete=is_complete)
+
+    def _without_grown(
+        self, changed: list[tuple[FoundRun, str]], known: dict[bytes, _Known]
+    ) -> list[tuple[FoundRun, str]]:
+        """Settle the runs of which only events.jsonl grew: walking their directories every other second is unkind."""
+        grown = {run.path: growth(_without_mark(known[run.path].signature), now) for run, now in changed}
+        with self._database.writing() as connection:
+            for run, signature in changed:
+                if (size := grown[run.path]) is not None:
+                    mark = known[run.path].signature.rpartition("|")[2]
+                    ingest.note_growth(connection, self._root_id, run.path, f"{signature}|{mark}", size)
+                    self._counts.changed += 1
+        return [(run, signature) for run, signature in changed if grown[run.path] is None]
 
     # --- the files of the root as a whole
 

@@ -13,12 +13,13 @@ from textual.binding import BindingType
 from textual.containers import Container, Vertical
 from textual.message import Message
 
-from runicorn_db.errors import StoreError
+from runicorn_db.errors import StoreError, UnknownExperiment
 from runicorn_db.query import ExperimentDetail, MetricsQuery, MetricSummary, MetricTable
 from runicorn_tui import format, keys
 from runicorn_tui.charts.drawing import ASCII_MARKS, Drawing
 from runicorn_tui.charts.series import Series
 from runicorn_tui.charts.view import View, first_marker
+from runicorn_tui.experiment_text import no_metrics
 from runicorn_tui.widgets.chart import PALETTE, Chart
 from runicorn_tui.widgets.legend import Entry, Legend
 from runicorn_tui.widgets.line_table import LineTable
@@ -100,7 +101,7 @@ class ChartPane(Container, can_focus=True):
                 self._chosen = [first if first in detail.metrics else names[0]]
             cursor = names.index(self.chosen[0]) if not self._names and names else cursor
             self._names = names
-        if detail.metrics != before:
+        if detail.metrics != before or not names:
             rows = [MetricRow(name=name, summary=detail.metrics[name]) for name in names]
             self.metrics.show_metrics(rows, cursor)
             self._fit_list()
@@ -117,6 +118,7 @@ class ChartPane(Container, can_focus=True):
 
     def _fit_list(self) -> None:
         # A header and as many metrics as there are, so that a lone one leaves its room to the chart.
+        self.metrics.display = bool(self._names)
         lines = min(_NARROW_LIST, len(self._names) + 1)
         self.metrics.styles.height = "1fr" if self.has_class("-wide") else lines
 
@@ -135,6 +137,9 @@ class ChartPane(Container, can_focus=True):
                 if steps is not None and (name not in self._parts or self._parts[name][0] != steps):
                     self._parts[name] = (steps, await self._series(name, steps))
                     self._draw()
+            except UnknownExperiment:
+                # The screen that reads the experiment itself says so.
+                return
             except StoreError as error:
                 self.post_message(self.Failed(str(error)))
                 return
@@ -214,8 +219,10 @@ class ChartPane(Container, can_focus=True):
 
     def _head(self) -> list[str]:
         view = self._view
-        if self._detail is not None and not self._names:
+        if self._detail is None:
             return []
+        if not self.chosen:
+            return ["Space draws the metric under the cursor." if self._names else no_metrics(self._detail)]
         parts = ["last values" if view.cursor is None else f"step {format.count(round(view.cursor))}"]
         if self._drawing.hidden:
             why = "of zero or less" if view.is_log else "beyond 1e150"

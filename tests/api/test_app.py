@@ -1,15 +1,20 @@
 from __future__ import annotations
 
+import json
 import logging
 import sqlite3
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from urllib.parse import quote, urlencode
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from runicorn_api.app import canonical_path, describe_error
+from runicorn_api.contract import LIST_PARAMETERS, METRICS_PARAMETERS
 from runicorn_db.errors import (
     CountChanged,
     IndexUnusable,
@@ -171,3 +176,36 @@ def test_questions_are_asked_in_two_threads_only(store: Store, serve, monkeypatc
     rows = {name for kind, names in threads.items() if kind != "series" for name in names}
     assert len(rows) == 1
     assert rows != threads["series"]
+
+
+NAMES = st.sampled_from([row.name for row in LIST_PARAMETERS + METRICS_PARAMETERS] + ["other"])
+PIECES = st.sampled_from(
+    [*"abc019 ,.:;<>=!-\"'\\/()[]{}%&*_\t\n\0é精\u0301\u200b\U0001f600", "or ", "acc>", "tag:", "name:/", "age>30d",
+     "is:deleted", "is:missing", "status:fail", "param.lr", "has:", "1e999", "last.", "created>2025-"]
+)  # fmt: skip
+VALUES = st.lists(PIECES, max_size=10).map("".join)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    path=st.sampled_from([V2, f"{V2}/{FIRST}/metrics/fast", "/api/v2/analytics/summary"])
+    | VALUES.map(lambda text: f"{V2}/{quote(text, safe='')}"),
+    asked=st.lists(st.tuples(NAMES, VALUES), max_size=4),
+)
+def test_whatever_is_asked_is_answered_or_refused(client, path: str, asked: list[tuple[str, str]]) -> None:
+    assert client.request("GET", f"{path}?{urlencode(asked)}").status in (200, 400, 404)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    body=st.binary(max_size=50)
+    | st.recursive(st.none() | st.booleans() | st.floats() | VALUES, lambda inner: st.lists(inner) | st.dictionaries(NAMES, inner))
+    .map(lambda value: {"query": value, "expected_total": 10**9})
+    | VALUES.map(lambda text: {"exp_ids": [text], "dry_run": True})
+    | st.dictionaries(NAMES, VALUES | st.integers() | st.lists(VALUES)).map(lambda v: {"query": v, "expected_total": 10**9}),
+    action=st.sampled_from(["batch-delete", "batch-restore", "delete-matching"]),
+)  # fmt: skip
+def test_whatever_is_posted_is_answered_or_refused(client, body: object, action: str) -> None:
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    answer = client.request("POST", f"{V2}/{action}", raw, {"Content-Type": "application/json"})
+    assert answer.status in (200, 400, 409)

@@ -10,6 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 
 from runicorn_api.app import ServerSettings, create_app
@@ -57,6 +58,15 @@ def test_a_taken_port_is_told_with_its_owner_and_a_way_out(app) -> None:
     assert sentence.endswith("--port 0 for any free one")
 
 
+def test_an_owner_that_cannot_be_seen_is_another_process(app, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(kind: str) -> None:
+        raise psutil.AccessDenied
+
+    monkeypatch.setattr(psutil, "net_connections", refuse)
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(PortTaken, match="is taken by another process"):
+        Server(app, port=taken.getsockname()[1])
+
+
 @pytest.mark.parametrize(
     ("host", "port", "sentence"),
     [
@@ -88,6 +98,7 @@ def test_stopping_an_idle_server_is_quick_and_frees_the_port(app) -> None:
 def test_a_server_that_never_ran_can_be_stopped(app) -> None:
     server = Server(app, port=0)
     server.stop()
+    server.stop()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(server.address)
 
@@ -111,6 +122,22 @@ def test_a_running_request_is_answered_before_the_server_stops(empty_store: Stor
         response = connection.getresponse()
         assert response.status == 200
         assert b'"syncing":true' in response.read()
+        stopping.result(timeout=10)
+    connection.close()
+
+
+def test_an_answer_under_way_is_sent_to_its_end_when_the_server_stops(empty_store: Store) -> None:
+    # Larger than what the sockets of both sides hold, so that most of it waits in the server.
+    version = "x" * 20_000_000
+    server = Server(create_app(empty_store, ServerSettings(version=version)), port=0)
+    server.start()
+    connection = http.client.HTTPConnection(*server.address, timeout=10)
+    connection.request("GET", "/api/health")
+    response = connection.getresponse()
+    with ThreadPoolExecutor() as pool:
+        stopping = pool.submit(server.stop)
+        assert server._stopping.wait(10)
+        assert version.encode() in response.read()
         stopping.result(timeout=10)
     connection.close()
 

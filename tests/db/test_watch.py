@@ -54,6 +54,8 @@ def test_curves_of_running_experiments_grow_without_a_full_look(store: Store, ro
         append_events(folder, [{"loss": 2.0}], first=2)
         reports.get(timeout=30)
         assert store.series(MetricsQuery(experiment_id="running")).values["loss"] == (3.0, 2.0)
+        sizes = sum(path.stat().st_size for path in folder.iterdir())
+        assert store.get("running").experiment.size_bytes == sizes
         write_json(folder / "status.json", {"status": "finished", "started_at": CREATED, "ended_at": CREATED + 7})
         reports.get(timeout=30)
         assert store.get("running").experiment.status == "finished"

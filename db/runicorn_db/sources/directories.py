@@ -184,3 +184,15 @@ def quick_signature(root: str, path: bytes) -> str:
 def full_signature(root: str, path: bytes) -> str:
     """`quick_signature`, and changes too when one of the small files is rewritten in place."""
     return f"{quick_signature(root, path)}|{_marks(os.fsencode(root) + b'/' + path, _SIGNED_FILES)}"
+
+
+def growth(before: str, now: str) -> int | None:
+    """By how many bytes events.jsonl grew between two full signatures, None if anything else changed too."""
+    fields_before, fields_now = before.split("|"), now.split("|")
+    if fields_before[:1] != fields_now[:1] or fields_before[2:] != fields_now[2:]:
+        return None
+    events_before, events_now = fields_before[1].split("."), fields_now[1].split(".")
+    if len(events_before) != 3 or len(events_now) != 3 or events_before[2] != events_now[2]:
+        return None
+    grown = int(events_now[1], 16) - int(events_before[1], 16)
+    return grown if grown > 0 else None

@@ -1,0 +1,233 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from textual.app import App, ComposeResult
+from textual.pilot import Pilot
+
+from runicorn_tui.widgets.log_pane import FindInput, LogPane
+from runicorn_tui.widgets.log_view import EMPTY_LOG, NO_LOG, LogView
+
+
+class LogApp(App[None]):
+    """Nothing but a log."""
+
+    def compose(self) -> ComposeResult:
+        yield LogPane()
+
+
+class Reader:
+    def __init__(self, pilot: Pilot[None], directory: Path) -> None:
+        self.pilot = pilot
+        self.directory = directory
+
+    @property
+    def view(self) -> LogView:
+        return self.pilot.app.query_one(LogView)
+
+    @property
+    def lines(self) -> list[str]:
+        strips = self.pilot.app.screen._compositor.render_strips()
+        return ["".join(segment.text for segment in strip).rstrip() for strip in strips]
+
+    @property
+    def place(self) -> str:
+        return self.lines[-1]
+
+    async def settle(self) -> None:
+        for _ in range(3):
+            await self.pilot.app.workers.wait_for_complete()
+            await self.pilot.pause()
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+        await self.settle()
+
+    async def open(self, *, follow: bool = False) -> None:
+        self.view.open(str(self.directory), follow=follow)
+        self.view.focus()
+        await self.settle()
+
+    async def write(self, content: bytes, mode: str = "ab") -> None:
+        with (self.directory / "logs.txt").open(mode) as file:
+            file.write(content)
+        self.view.reload()
+        await self.settle()
+
+
+Script = Callable[[Reader], Awaitable[None]]
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Callable[..., None]:
+    """Opens a log of this content in a window of 40 by 10 (9 lines and the place) and lets a script read it."""
+
+    def run(script: Script, content: bytes | None = None, *, follow: bool = False) -> None:
+        async def drive() -> None:
+            if content is not None:
+                (tmp_path / "logs.txt").write_bytes(content)
+            async with LogApp().run_test(size=(40, 10)) as pilot:
+                reader = Reader(pilot, tmp_path)
+                await reader.open(follow=follow)
+                await script(reader)
+
+        asyncio.run(drive())
+
+    return run
+
+
+def numbered(count: int, first: int = 1) -> bytes:
+    return b"".join(b"line %d\n" % number for number in range(first, first + count))
+
+
+def test_the_first_lines_are_shown_and_the_place_is_said(read):
+    async def script(reader: Reader) -> None:
+        assert reader.lines[0].startswith("line 1 ") or reader.lines[0].rstrip("▁▂▃▄▅▆▇█ ") == "line 1"
+        assert reader.place == " lines 1 to 9 of 1,000"
+
+    read(script, numbered(1000))
+
+
+def test_the_end_of_a_long_log_is_one_key_away(read):
+    async def script(reader: Reader) -> None:
+        await reader.press("G")
+        assert "line 100000" in reader.lines[8]
+        assert reader.place == " lines 99,992 to 100,000 of 100,000"
+        await reader.press("k", "pageup")
+        assert "line 99983" in reader.lines[0]
+        await reader.press("g")
+        assert reader.place == " lines 1 to 9 of 100,000"
+
+    read(script, numbered(100_000))
+
+
+def test_following_keeps_the_end_on_screen_until_one_looks_up(read):
+    async def script(reader: Reader) -> None:
+        assert "line 100" in reader.lines[8]
+        assert reader.place.endswith("following")
+        await reader.write(numbered(5, first=101))
+        assert "line 105" in reader.lines[8]
+        await reader.press("up")
+        assert not reader.view.is_following
+        await reader.write(numbered(5, first=106))
+        assert "line 104" in reader.lines[8]
+        assert reader.place == " lines 96 to 104 of 110"
+        await reader.press("F")
+        assert "line 110" in reader.lines[8]
+
+    read(script, numbered(100), follow=True)
+
+
+def test_an_unfinished_line_is_shown_and_finished_later(read):
+    async def script(reader: Reader) -> None:
+        assert reader.lines[1] == "unfin"
+        await reader.write(b"ished\n")
+        assert reader.lines[1] == "unfinished"
+
+    read(script, b"first\nunfin")
+
+
+def test_a_log_that_was_replaced_is_shown_anew(read):
+    async def script(reader: Reader) -> None:
+        await reader.press("G")
+        await reader.write(b"all new\n", "wb")
+        assert reader.lines[0] == "all new"
+        assert reader.place == " lines 1 to 1 of 1"
+
+    read(script, numbered(50))
+
+
+def test_lines_are_cut_at_the_width_and_say_so(read):
+    async def script(reader: Reader) -> None:
+        assert reader.lines[0] == "x" * 39 + "…"
+        assert reader.lines[1] == "y" * 40
+
+    read(script, b"x" * 41 + b"\n" + b"y" * 40 + b"\n")
+
+
+def test_colours_are_shown_and_other_control_characters_are_visible(read):
+    async def script(reader: Reader) -> None:
+        assert reader.lines[0] == r"ok \x1b[2J[/]\x9b\x07"
+        strip = reader.view.render_line(0)
+        colors = {segment.text: segment.style.color for segment in strip if segment.style is not None}
+        assert colors["ok"] is not None
+        assert colors["ok"] != colors[r" \x1b[2J[/]\x9b\x07"]
+
+    read(script, "\x1b[32mok\x1b[0m \x1b[2J[/]\x9b\x07\n".encode())
+
+
+def test_a_progress_bar_shows_its_last_state(read):
+    async def script(reader: Reader) -> None:
+        assert reader.lines[0] == "100% done"
+
+    read(script, b"  1% \r 50% \r100% done\n")
+
+
+def test_finding_goes_from_match_to_match_and_round(read):
+    async def script(reader: Reader) -> None:
+        await reader.press("slash", *"LINE", "space", *"77", "enter")
+        assert reader.place.endswith("'LINE 77' in line 77")
+        assert any("line 77" in line for line in reader.lines)
+        await reader.press("n")
+        assert reader.place.endswith("in line 770")
+        await reader.press("N", "N")
+        assert reader.place.endswith("in line 779")
+        assert not reader.view.is_following
+
+    read(script, numbered(1000), follow=False)
+
+
+def test_what_is_not_there_is_said_and_the_place_stays(read):
+    async def script(reader: Reader) -> None:
+        await reader.press("G", "slash", *"[/]", "enter")
+        assert reader.place.endswith("'[/]' is not in the log")
+        assert reader.view.top == 91
+
+    read(script, numbered(100))
+
+
+def test_escape_leaves_the_search_line(read):
+    async def script(reader: Reader) -> None:
+        await reader.press("slash", *"abc", "escape")
+        assert not reader.pilot.app.query_one(FindInput).display
+        assert reader.view.has_focus
+        assert reader.view.found is None
+
+    read(script, numbered(5))
+
+
+def test_an_absent_and_an_empty_log_say_what_they_mean(read):
+    async def script(reader: Reader) -> None:
+        assert reader.view.message == NO_LOG
+        assert any(line.strip().startswith("No log: ") for line in reader.lines)
+        await reader.press("G", "k", "F", "n", "slash", "a", "enter")
+        await reader.write(b"")
+        assert reader.view.message == EMPTY_LOG
+        await reader.write(b"at last\n")
+        assert reader.lines[0] == "at last"
+
+    read(script)
+
+
+def test_a_log_that_is_no_file_says_why(read, tmp_path):
+    (tmp_path / "logs.txt").mkdir()
+
+    async def script(reader: Reader) -> None:
+        assert reader.view.message == "The log cannot be read: A directory, not a file."
+
+    read(script)
+
+
+def test_only_a_few_pages_of_a_long_log_are_held(read):
+    async def script(reader: Reader) -> None:
+        for _ in range(60):
+            await reader.pilot.press("pagedown")
+        await reader.view.go(50_000)
+        for top in range(0, 100_000, 2500):
+            await reader.view.go(top)
+        assert sum(map(len, reader.view._pages.values())) <= 24 * 64
+
+    read(script, numbered(100_000))
