@@ -2,6 +2,7 @@
 # make test         the whole suite, with the coverage gate
 # make check        format, lint, types, import rules, wheel
 # make screenshot   docs/screenshot.svg, made by the program itself
+# make tables       the tables of README, from the program itself
 # make clean        removes what the others made
 
 SHELL := /bin/bash
@@ -13,7 +14,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SUMMARY := build/pytest-summary.txt
 
-.PHONY: help demo test check screenshot clean
+.PHONY: help demo test check screenshot tables clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -52,10 +53,14 @@ check: $(VENV)/.check $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+	@rm -rf dist
 	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
 
 screenshot: $(VENV)/.installed
 	$(BIN)/python docs/make_screenshot.py
+
+tables: $(VENV)/.installed
+	$(BIN)/python docs/make_tables.py
 
 clean:
 	rm -rf $(VENV) build dist .demo .coverage .coverage.* .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -51,7 +51,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_tables_of_readme_say_what_the_program_says() -> None:
-    assert renewed(README) == README, "run docs/make_tables.py"
+    assert renewed(README) == README, "make tables"
 
 
 def test_every_command_is_told_in_the_changelog() -> None:

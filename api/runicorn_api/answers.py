@@ -80,12 +80,12 @@ def write_detail(detail: ExperimentDetail) -> dict[str, object]:
     }
 
 
-def write_table(table: MetricTable, query: MetricsQuery) -> dict[str, object]:
-    """Raises HTTPError 400 as soon as the rows are known to be too large."""
+def write_table(table: MetricTable, query: MetricsQuery, *, max_bytes: float = MAX_BODY_BYTES) -> dict[str, object]:
+    """Raises HTTPError 400 as soon as the rows are known to take more than `max_bytes`."""
     has_range = query.step_min is not None or query.step_max is not None
     return {
         "columns": [STEP_COLUMN, *table.metrics],
-        "rows": _write_rows(table),
+        "rows": _write_rows(table, max_bytes),
         "query_time_ms": _milliseconds(table.query_time_ms),
         "total_points": len(table.steps),
         "available_points": table.available_points,
@@ -98,7 +98,7 @@ def write_table(table: MetricTable, query: MetricsQuery) -> dict[str, object]:
     }
 
 
-def _write_rows(table: MetricTable) -> msgspec.Raw:
+def _write_rows(table: MetricTable, max_bytes: float) -> msgspec.Raw:
     # In parts, so that millions of rows never exist as Python objects all at once.
     names = (STEP_COLUMN, *table.metrics)
     columns: list[Sequence[float | None]] = [table.steps, *(table.values[name] for name in table.metrics)]
@@ -108,7 +108,7 @@ def _write_rows(table: MetricTable) -> msgspec.Raw:
         rows = zip(*(column[start : start + _ROWS_AT_ONCE] for column in columns), strict=True)
         part = to_json([dict(zip(names, row, strict=True)) for row in rows])[1:-1]
         size += len(part)
-        if size > MAX_BODY_BYTES:
+        if size > max_bytes:
             raise too_large("use downsample")
         parts.append(part)
     return msgspec.Raw(b"[" + b",".join(parts) + b"]")

@@ -238,6 +238,9 @@ class Server:
             self._turn(0.1)
         self._app.close()
         with self._closing:
+            # Closing by the map alone would leave the files behind in which large answers wait.
+            for channel in list(self._server.active_channels.values()):
+                channel.handle_close()
             wasyncore.close_all(self._map)
             self._stopped.set()
 

@@ -58,16 +58,18 @@ def unpack(data: bytes) -> Points:
         values = data[_HEADER.size + length :]
         if flags & _DEFLATED_VALUES:
             values = _ungrouped(zlib.decompress(values))
+        # Looked at first: a damaged count must not make an endless array of steps.
+        if len(values) != 8 * count:
+            raise ValueError("wrong number of values")
         if stride:
             steps = array("q", range(first, first + stride * count, stride))
         else:
             steps = array("q", accumulate(_from_bytes("Q", zlib.decompress(differences)), initial=first))
-        points = Points(steps, _from_bytes("d", values))
     except (struct.error, zlib.error, OverflowError, ValueError) as error:
         raise QueryFailed(f"Database query failed: a chunk of a series is damaged ({error})") from error
-    if not len(points.steps) == len(points.values) == count:
-        raise QueryFailed("Database query failed: a chunk of a series is damaged (wrong number of points)")
-    return points
+    if len(steps) != count:
+        raise QueryFailed("Database query failed: a chunk of a series is damaged (wrong number of steps)")
+    return Points(steps, _from_bytes("d", values))
 
 
 def _stride(steps: array[int]) -> int:

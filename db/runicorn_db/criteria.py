@@ -23,6 +23,9 @@ State = Literal["deleted", "pinned", "running", "missing"]
 
 STATUSES = ("running", "finished", "failed", "interrupted")
 
+NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+"""How a number is written; float() knows more, such as `nan` and `1_000`."""
+
 _PLAIN_VALUE = re.compile(r"[\w.@+%-][\w.@+%/-]*")
 _PLAIN_WORD = re.compile(r"[\w.@+%][\w.@+%/-]*")
 

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from typing import NoReturn, get_args
 
 from runicorn_db.criteria import (
+    NUMBER,
     STATUSES,
     Comparison,
     Date,
@@ -50,7 +51,6 @@ _SIZE_UNITS = {"b": 1} | {
     for ending, base in (("B", 1000), ("iB", 1024))
 }
 
-_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _AMOUNT = re.compile(r"((?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)([A-Za-z]*)", re.ASCII)
 
 
@@ -188,7 +188,7 @@ def _amount(value: Piece, units: dict[str, int], field: str, expected: str) -> f
 
 
 def _number(value: Piece) -> float:
-    if _NUMBER.fullmatch(value.text) is None:
+    if NUMBER.fullmatch(value.text) is None:
         _refuse(value, f"'{shown(value.text)}' is not a number")
     number = float(value.text)
     if not math.isfinite(number):
@@ -227,7 +227,7 @@ def _param(name: Piece, operator: str, values: Sequence[Piece], negated: bool) -
 
 
 def _metric(name: Piece, operator: str, values: Sequence[Piece], negated: bool) -> Metric:
-    wrong = next((value for value in values if _NUMBER.fullmatch(value.text) is None), None)
+    wrong = next((value for value in values if NUMBER.fullmatch(value.text) is None), None)
     if wrong and not name.is_quoted:
         typed = name.text.casefold()[:32]
         near = [field for field in FIELDS if field.startswith(typed)] or get_close_matches(typed, FIELDS, cutoff=0.65)

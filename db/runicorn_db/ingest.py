@@ -194,6 +194,7 @@ def _columns(record: RunRecord, *, last_event_at: float | None) -> dict[str, obj
         "name": record.name,
         "status": judged.status,
         "recorded_status": record.recorded_status,
+        "written_status": record.written_status,
         "exit_reason": judged.exit_reason,
         "updated_at": next(at for at in candidates if at is not None),
         "started_at": record.started_at,

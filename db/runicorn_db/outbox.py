@@ -33,7 +33,7 @@ class _Due(NamedTuple):
 
 
 _SELECT = """
-SELECT experiment_seq, queued_at, root.path, experiment.path, layout, recorded_status, deleted_at, delete_reason,
+SELECT experiment_seq, queued_at, root.path, experiment.path, layout, written_status, deleted_at, delete_reason,
     restored_at, CASE WHEN has_own_tags THEN tags END, has_own_description, description,
     CASE WHEN has_own_pin THEN is_pinned END
 FROM outbox JOIN experiment ON experiment.seq = experiment_seq JOIN root ON root.id = root_id

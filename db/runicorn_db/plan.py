@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
 import json
 import re
 import sqlite3
 import time
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from runicorn_db import criteria as c
 from runicorn_db import labels
+from runicorn_db.cursors import read_cursor
 from runicorn_db.database import Interrupt
-from runicorn_db.errors import InvalidQuery
-from runicorn_db.query import Experiment, ExperimentQuery
+from runicorn_db.query import ExperimentQuery
 from runicorn_db.text import fold
 
 Visibility = Literal["live", "any", "deleted"]
@@ -57,8 +54,8 @@ def matching(query: ExperimentQuery, *, visibility: Visibility | None = None, no
             parts.append((f"{column} = ?", [value]))
     if query.status:
         parts.append(_any_of("status", sorted(set(query.status))))
-    for tag in dict.fromkeys(query.tags):
-        parts.append(_tagged((tag,)))
+    if query.tags:
+        parts.append(_tagged_all(sorted(set(query.tags))))
     for word in search_words(query.search or ""):
         parts.append(_containing(word, is_live=is_live))
     for sql, bound in (
@@ -70,8 +67,8 @@ def matching(query: ExperimentQuery, *, visibility: Visibility | None = None, no
         if bound is not None:
             parts.append((sql, [bound]))
     if query.roots:
-        names, args = _any_of("name", query.roots)
-        parts.append((f"root_id IN (SELECT id FROM root WHERE {names})", args))
+        names = json.dumps(query.roots)
+        parts.append(("root_id IN (SELECT id FROM root WHERE name IN (SELECT value FROM json_each(?)))", [names]))
     parts.append(_groups(query.filter, visible, now))
     return _joined(" AND ", parts)
 
@@ -158,6 +155,17 @@ def _tagged(tags: Sequence[str]) -> Sql:
     return f"seq IN (SELECT experiment_seq FROM experiment_tag WHERE {condition})", args
 
 
+def _tagged_all(tags: Sequence[str]) -> Sql:
+    if len(tags) == 1:
+        return _tagged(tags)
+    # One condition for any number of tags: SQLite refuses an expression deeper than 1000.
+    sql = (
+        "SELECT experiment_seq FROM experiment_tag WHERE tag IN (SELECT value FROM json_each(?))"
+        " GROUP BY experiment_seq HAVING count(*) = ?"
+    )
+    return f"seq IN ({sql})", [json.dumps(tags), len(tags)]
+
+
 def _containing(word: str, *, is_live: bool) -> Sql:
     if is_live and len(word) >= 3:
         phrase = '"' + word.replace('"', '""') + '"'
@@ -234,10 +242,7 @@ def _param_condition(comparison: c.Comparison | Literal["contains"], value: str)
 
 
 def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
+    return float(text) if c.NUMBER.fullmatch(text) else None
 
 
 def _has(term: c.Has) -> Sql:
@@ -326,37 +331,8 @@ def find_keys(connection: sqlite3.Connection, query: ExperimentQuery, interrupt:
     return keys
 
 
-# --- cursors
-
-
-def _fingerprint(query: ExperimentQuery) -> str:
-    same = replace(query, page=1, per_page=50, cursor=None)
-    return hashlib.blake2b(repr(same).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
-
-
-def write_cursor(query: ExperimentQuery, last: Experiment) -> str:
-    """An opaque text that continues after `last`."""
-    value = None if query.order_by == "created_at" else getattr(last, query.order_by)
-    content = json.dumps([_fingerprint(query), value, last.created_at, last.id]).encode()
-    return base64.urlsafe_b64encode(content).decode().rstrip("=")
-
-
-def _read_cursor(query: ExperimentQuery) -> tuple[object, float, str]:
-    text = query.cursor or ""
-    try:
-        content = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
-        fingerprint, value, created_at, name = content
-    except (binascii.Error, ValueError, TypeError):
-        raise InvalidQuery("cursor must be the next_cursor of an earlier answer") from None
-    if not (isinstance(created_at, float) and isinstance(name, str) and isinstance(value, float | int | str | None)):
-        raise InvalidQuery("cursor must be the next_cursor of an earlier answer")
-    if fingerprint != _fingerprint(query):
-        raise InvalidQuery("cursor belongs to another query: the order and the filters must stay the same")
-    return value, created_at, name
-
-
 def _after_cursor(connection: sqlite3.Connection, query: ExperimentQuery) -> Sql:
-    value, created_at, name = _read_cursor(query)
+    value, created_at, name = read_cursor(query)
     before, after = labels.pivots(connection, (created_at, name))
     beyond, bound = ("seq < ?", before) if query.order_desc else ("seq > ?", after)
     if query.order_by == "created_at":

@@ -59,6 +59,8 @@ def _check_finite(name: str, value: float | None) -> None:
 def _check_text(name: str, value: str | None) -> None:
     if value is not None and "\0" in value:
         raise InvalidQuery(f"{name} must not contain NUL")
+    if value is not None and any("\ud800" <= character <= "\udfff" for character in value):
+        raise InvalidQuery(f"{name} must be valid Unicode, not '{shown(value)}'")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -342,9 +342,7 @@ class _Metric:
         )
 
 
-def _value_at(points: Points, step: int | None) -> float | None:
-    if step is None:
-        return None
+def _value_at(points: Points, step: int) -> float | None:
     position = bisect_left(points.steps, step)
     is_there = position < len(points.steps) and points.steps[position] == step
     return points.values[position] if is_there else None

@@ -92,13 +92,20 @@ class SeriesReader:
                 break
             # No events.jsonl at all: then runicorn.db may know the series.
             if run.mark.startswith("!"):
-                rows = self._open_shared().series(run.id)
-                self._add(_Part(run, _position(run), replacement=_batch_of(rows), is_last=True))
+                self._read_rows(run)
             else:
                 self._read_events(run)
             if done % 50 == 0 or done == len(pending):
                 yield done, len(pending)
         self._write()
+
+    def _read_rows(self, run: _Run) -> None:
+        part = _Part(run, _position(run), is_last=True)
+        try:
+            part.replacement = _batch_of(self._open_shared().series(run.id))
+        except Unreadable as error:
+            part.problem = error.reason
+        self._add(part)
 
     def _read_events(self, run: _Run) -> None:
         part = _Part(run, _position(run))

@@ -14,6 +14,7 @@ from types import TracebackType
 
 from runicorn_db import outbox, plan, series, summaries, tagging, trash
 from runicorn_db import roots as root_table
+from runicorn_db.cursors import write_cursor
 from runicorn_db.database import Database, Interrupt
 from runicorn_db.errors import CountChanged, InvalidQuery, UnknownExperiment
 from runicorn_db.query import (
@@ -83,7 +84,7 @@ class Store:
             total=keys.total,
             page=query.page,
             per_page=query.per_page,
-            next_cursor=plan.write_cursor(query, experiments[-1]) if keys.has_more else None,
+            next_cursor=write_cursor(query, experiments[-1]) if keys.has_more else None,
             query_time_ms=_milliseconds_since(began),
         )
 

@@ -337,7 +337,8 @@ class RootSync:
         """Hide what is no longer on disk; where a folder could not be listed nothing is known of what lies in it."""
         unlisted = tuple(problem.path + b"/" for problem in scan.problems)
         present = scan.paths
-        gone = [path for path in known if path not in present and not path.startswith(unlisted)]
+        unread = {problem.path for problem in scan.problems}
+        gone = [path for path in known if path not in present | unread and not path.startswith(unlisted)]
         new = [(time.time(), self._root_id, path) for path in gone if not known[path].is_missing]
         if gone:
             with self._database.writing() as connection:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import click
@@ -64,7 +65,7 @@ def command(
     if as_json:
         from runicorn_api.answers import write_table
 
-        output.write_json(write_table(table, query))
+        output.write_json(write_table(table, query, max_bytes=math.inf))
         return
     columns = [table.values[metric] for metric in table.metrics]
     header = ["global_step", *table.metrics]

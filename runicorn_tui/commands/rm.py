@@ -68,8 +68,8 @@ def command(
         if dry_run:
             if as_json:
                 output.write_json({**asdict(preview), "errors": unknown})
-                return print_result("deleted", dict.fromkeys(ids, True), unknown, as_json=False)
-            click.echo(_described(preview))
+            else:
+                click.echo(_described(preview))
             return print_result("deleted", dict.fromkeys(ids, True), unknown, as_json=False)
         if preview.total:
             click.echo(_described(preview), err=True)
@@ -159,7 +159,7 @@ class _Deletion:
             for start in range(0, len(ids), MAX_BATCH_DELETE):
                 if stopping.is_asked:
                     self.is_interrupted = True
-                    output.note(f"Interrupted: {plural(len(ids) - start, 'experiment')} left where they were.")
+                    output.note(f"Interrupted: {plural(len(ids) - start, 'experiment')} not deleted.")
                     break
                 chunk = ids[start : start + MAX_BATCH_DELETE]
                 result = self._store.delete(chunk, source="cli", reason=self._reason, query=self._query)
@@ -170,5 +170,5 @@ class _Deletion:
                     self.batches.append(result.batch)
         for batch in self.batches:
             output.note(f"Batch {batch}. Undo: runicorn-tui restore --batch {batch}")
-        if ids:
+        if changed:
             output.note(f"Moved {plural(changed, 'experiment')} to the trash.")

@@ -159,7 +159,7 @@ class ExperimentScreen(BrowserScreen[bool]):
         if page:
             # The page's own keys need the room.
             rows = [key for key in rows if key.id != "delete"]
-        self.query_one(KeyBar).show(rows)
+        self.query_one(KeyBar).show(rows, {"chart-next": "metric", "log-scale": "log"})
 
     # Pages.
 

@@ -30,7 +30,8 @@ ORDER_NAMES: dict[OrderField, str] = {
     "created_at": "created",
 }
 
-_STATUS_TONES: dict[str, Tone] = {"running": "live", "finished": "good", "failed": "bad", "interrupted": "warn"}
+# Finished is as it should be: only the rest stands out.
+_STATUS_TONES: dict[str, Tone] = {"running": "live", "failed": "bad", "interrupted": "warn"}
 
 
 def _state(experiment: Experiment) -> str:
@@ -52,7 +53,7 @@ def columns(clock: Callable[[], float], *, in_trash: bool = False) -> list[Colum
 
     return [
         Column(id="name", title="name", width=12, grow=32, rank=0, text=lambda e: format.text(e.name)),
-        Column(id="project", title="project", width=9, grow=5, rank=5, text=lambda e: e.project, tone="muted"),
+        Column(id="project", title="project", width=9, grow=5, rank=5, text=lambda e: e.project),
         Column(
             id="status",
             title="status",
@@ -124,7 +125,7 @@ class ExperimentTable(LineTable[Experiment]):
     def gutter_text(self, index: int, row: Experiment | None) -> tuple[str, Tone]:
         is_marked = row is not None and self.is_highlighted(index, row)
         pin = "◆" if row is not None and row.is_pinned else " "
-        return f" {'●' if is_marked else ' '}{pin} ", "muted"
+        return f" {'●' if is_marked else ' '}{pin} ", "plain" if pin == " " else "muted"
 
     def is_highlighted(self, index: int, row: Experiment) -> bool:
         return row.id in self.marks or self.is_in_range(index)

@@ -260,10 +260,22 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         add(self._tone(tone, is_marked, state), text)
         for number, (column, size) in enumerate(self._shown):
             tone = column.tone(row) if callable(column.tone) else column.tone
+            gap = " " * GAP if number else ""
             cell = fit(column.text(row), size, is_right=column.is_right)
-            add(self._tone(tone, is_marked and number == 0, state), cell + " " * GAP)
-        segments = [Segment(text, self._style(tone, state)) for tone, text in pieces]
-        return Strip(segments).adjust_cell_length(width, self._style("plain", state))
+            add(self._tone(tone, is_marked and number == 0, state), gap + cell)
+        used = self._gutter + sum(size for _, size in self._shown) + GAP * (len(self._shown) - 1)
+        add(pieces[-1][0], " " * (width - used - 1) + self._thumb(index - self.top))
+        return Strip([Segment(text, self._style(tone, state)) for tone, text in pieces], width)
+
+    def _thumb(self, line: int) -> str:
+        """The last cell of a line of the body: where in the list the screen is. A scroll bar would cost
+        an escape sequence a line."""
+        total, height = len(self.rows), self.body_height
+        if total <= height:
+            return " "
+        length = max(1, height * height // total)
+        begin = self.top * (height - length) // (total - height)
+        return "▐" if begin <= line < begin + length else " "
 
     def _tone(self, tone: Tone, is_marked: bool, state: str) -> Tone:
         if self.is_dimmed:
@@ -348,6 +360,9 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
             column = self._column_at(event.x)
             if column is not None:
                 self.post_message(self.Sorted(column.id))
+            return
+        if event.x >= self.size.width - 1 and len(self.rows) > self.body_height:
+            await self.go((event.y - 1) * (len(self.rows) - 1) // max(1, self.body_height - 1))
             return
         index = self.top + event.y - 1
         if index >= len(self.rows):

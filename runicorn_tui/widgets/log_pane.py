@@ -73,18 +73,22 @@ class LogPane(Vertical):
 
     def _show_place(self) -> None:
         view = self.log_view
-        left = Content("")
+        place = ""
         if view.line_count:
             first, last = format.count(view.top + 1), format.count(view.bottom)
-            left = Content(f" lines {first} to {last} of {format.count(view.line_count)}")
+            place = f"lines {first} to {last} of {format.count(view.line_count)}"
         parts: list[Content] = []
+        # The answer to a search is what one waits for: it stands first and stays where there is no room for both.
         if self._is_not_found:
             parts.append(Content.styled(f"'{safe(view.needle)}' is not in the log", "$warning"))
         elif view.found is not None:
             parts.append(Content(f"'{safe(view.needle)}' in line {format.count(view.found + 1)}"))
         if view.is_following:
             parts.append(Content.styled("following", "bold $primary"))
-        self.query_one("#log-place", Line).show(left, Content.assemble(Content("  ").join(parts), " "))
+        left, right = (parts, Content(place)) if parts else ([Content(place)], Content(""))
+        self.query_one("#log-place", Line).show(
+            Content.assemble(" ", Content("  ").join(left)), Content.assemble(right, " ")
+        )
 
     # Acting.
 

@@ -49,5 +49,10 @@ def test_a_damaged_index_degrades_health_and_fails_lists(empty_store: Store, ser
     assert sentence == "Database query failed: no such table: experiment"
 
 
+def test_an_index_that_was_removed_degrades_health(empty_store: Store, serve) -> None:
+    empty_store.path.unlink()
+    assert serve(empty_store).get("/health")["status"] == "degraded"
+
+
 def test_health_takes_no_parameters(client) -> None:
     assert client.refused("/health", "verbose=1") == "Unknown parameter 'verbose': allowed are none"

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import pexpect
 import pytest
 
+from runicorn_db.query import ChangeResult
+from runicorn_db.store import Store
 from tests.cli.conftest import CREATED, Run, write_run
 
 
@@ -99,6 +104,31 @@ def test_more_than_a_chunk_goes_in_several_batches(run: Run, root: Path, tmp_pat
     assert result.json["deleted"] == 1001
     assert result.json["batches"] == [1, 2]
     assert listed(run, db) == {"a1", "a2", "b1", "b2"}
+
+
+def test_ctrl_c_stops_between_chunks_and_says_what_was_done(
+    run: Run, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(1001):
+        write_run(root, f"many{number:04}", project="scratch", created_at=CREATED - number, losses=(1.0,))
+    db = tmp_path / "index.db"
+    run("sync", root, "--db", db)
+    delete = Store.delete
+
+    def delete_and_interrupt(store: Store, *arguments: Any, **options: Any) -> ChangeResult:
+        result = delete(store, *arguments, **options)
+        os.kill(os.getpid(), signal.SIGINT)
+        return result
+
+    # The moment is forced, the way from the signal to the exit code is the real one.
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "delete", delete_and_interrupt)
+        result = run("rm", "--where", "project:scratch", "--yes", "--db", db)
+
+    assert result.code == 130
+    assert "Interrupted: 1 experiment not deleted." in result.err
+    assert "runicorn-tui restore --batch 1" in result.err
+    assert len(listed(run, db)) == 5
 
 
 def test_the_reason_is_kept_and_limited(run: Run, db: Path) -> None:

@@ -43,8 +43,10 @@ WORD_LISTS = st.lists(WORDS, min_size=1, max_size=3).map(tuple)
 
 # Binary fractions, so that the model and SQLite subtract without rounding; few of them, so that they meet.
 TIMES = st.sampled_from(
-    [NOW, NOW - 0.25, NOW - DAY, NOW - DAY + 0.0009765625, NOW - 40 * DAY, NOW + DAY]
-    + [0.0, 0.5, -86400.0, -1e9, 1_735_689_600.0, 1_738_368_000.0, 4e9, 1.76e12, 1e17]
+    [
+        *(NOW, NOW - 0.25, NOW - DAY, NOW - DAY + 2**-10, NOW - 40 * DAY, NOW + DAY),
+        *(0.0, 0.5, -86400.0, -1e9, 1_735_689_600.0, 1_738_368_000.0, 4e9, 1.76e12, 1e17),
+    ]
 )
 VALUES = st.sampled_from([0.0, -0.0, 1.0, -1.0, 0.5, 0.9, 1e-3, 1e9, -1e300, 5e-324]) | st.integers(-3, 3).map(float)
 COUNTS = st.integers(0, 3) | st.sampled_from([1000, 2**40])

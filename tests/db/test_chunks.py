@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import struct
+import sys
 from array import array
 
 import pytest
@@ -78,8 +79,28 @@ def test_an_unknown_version_is_refused():
         unpack(b"\x09" + pack(points_at([1]))[1:])
 
 
-def test_a_wrong_number_of_points_is_refused():
-    packed = bytearray(pack(points_at([1, 2, 9])))
-    struct.pack_into("<I", packed, 2, 4)
-    with pytest.raises(QueryFailed, match="damaged"):
+@pytest.mark.parametrize("count", [0, 2, 4, 2**32 - 1])
+@pytest.mark.parametrize("steps", [[1, 2, 3], [1, 2, 9]])
+def test_a_wrong_number_of_points_is_refused_at_once(count, steps):
+    packed = bytearray(pack(points_at(steps)))
+    struct.pack_into("<I", packed, 2, count)
+    with pytest.raises(QueryFailed, match="wrong number of values"):
         unpack(bytes(packed))
+
+
+def test_a_wrong_number_of_steps_is_refused():
+    few, many = pack(points_at([1, 2, 9])), pack(points_at([1, 2, 9, 20]))
+    mixed = many[:2] + few[2:-24] + many[-32:]
+    mixed = mixed[:2] + struct.pack("<I", 4) + mixed[6:]
+    with pytest.raises(QueryFailed, match="wrong number of steps"):
+        unpack(mixed)
+
+
+@pytest.mark.parametrize("steps", [range(0, 50, 5), [1, 2, 9]])
+def test_bytes_are_little_endian_on_every_machine(monkeypatch, steps):
+    points = points_at(steps)
+    packed = pack(points)
+    assert packed.endswith(struct.pack("<d", points.values[-1]))
+    monkeypatch.setattr("sys.byteorder", "big" if sys.byteorder == "little" else "little")
+    assert pack(points) != packed
+    assert bits(unpack(pack(points))) == bits(points)

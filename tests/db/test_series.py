@@ -143,6 +143,14 @@ def test_a_growing_series_is_stored_in_full_chunks(connection):
     assert [count for _, count, *_ in chunks(connection, "loss")] == [4096, 4096, 1808]
 
 
+def test_batches_of_just_a_chunk_each_begin_a_chunk(connection):
+    logged = [("loss", step, float(step)) for step in range(3 * MAX_POINTS)]
+    for begin in range(0, len(logged), MAX_POINTS):
+        append(connection, logged[begin : begin + MAX_POINTS])
+    check(connection, logged)
+    assert [count for _, count, *_ in chunks(connection, "loss")] == [MAX_POINTS] * 3
+
+
 def test_the_last_value_of_a_step_wins_within_and_across_batches(connection):
     logged = [("a", 1, 5.0), ("a", 2, 6.0), ("a", 2, 7.0), ("b", 2, 1.0)]
     append(connection, logged)

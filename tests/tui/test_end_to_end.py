@@ -36,14 +36,14 @@ def test_filter_mark_delete_undo_quit(terminal: Terminal, index: Path) -> None:
     terminal.press("/", *"status:inter")
     terminal.until("57 of 400")
     terminal.press("enter", "space", "shift+down", "d")
-    terminal.until("Move 3 experiments")
+    terminal.until("Move 2 experiments")
     terminal.paste("y\n")
     terminal.press("enter")
     terminal.press("y")
-    terminal.until("3 moved to trash, z undoes")
-    terminal.until("54 of 397")
+    terminal.until("2 moved to trash, z undoes")
+    terminal.until("55 of 398")
     with Store(index) as store:
-        assert store.find(ExperimentQuery(per_page=1)).total == 397
+        assert store.find(ExperimentQuery(per_page=1)).total == 398
     terminal.press("z")
     terminal.until("57 of 400")
     terminal.press("escape")

@@ -276,6 +276,8 @@ def test_nothing_is_painted_while_nothing_changes(store, tmp_path, monkeypatch, 
             screen(browser)._look()
             await browser.settle()
         assert painted == []
+        await browser.press("tab")
+        assert painted
 
     opened(store, script)
 
@@ -398,6 +400,7 @@ def test_resizing_moves_the_list_of_metrics(store, run):
     opened(store, script)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", ["0.4.1", "0.7.2"])
 def test_every_experiment_of_a_real_root_can_be_looked_at(store, tmp_path, version):
     store.add_root(unpack(version, tmp_path))

@@ -107,7 +107,7 @@ def test_the_end_of_a_long_log_is_one_key_away(read):
 def test_following_keeps_the_end_on_screen_until_one_looks_up(read):
     async def script(reader: Reader) -> None:
         assert "line 100" in reader.lines[8]
-        assert reader.place.endswith("following")
+        assert reader.place.startswith(" following")
         await reader.write(numbered(5, first=101))
         assert "line 105" in reader.lines[8]
         await reader.press("up")
@@ -169,12 +169,12 @@ def test_a_progress_bar_shows_its_last_state(read):
 def test_finding_goes_from_match_to_match_and_round(read):
     async def script(reader: Reader) -> None:
         await reader.press("slash", *"LINE", "space", *"77", "enter")
-        assert reader.place.endswith("'LINE 77' in line 77")
+        assert "'LINE 77' in line 77" in reader.place
         assert any("line 77" in line for line in reader.lines)
         await reader.press("n")
-        assert reader.place.endswith("in line 770")
+        assert "in line 770" in reader.place
         await reader.press("N", "N")
-        assert reader.place.endswith("in line 779")
+        assert "in line 779" in reader.place
         assert not reader.view.is_following
 
     read(script, numbered(1000), follow=False)
@@ -183,7 +183,7 @@ def test_finding_goes_from_match_to_match_and_round(read):
 def test_what_is_not_there_is_said_and_the_place_stays(read):
     async def script(reader: Reader) -> None:
         await reader.press("G", "slash", *"[/]", "enter")
-        assert reader.place.endswith("'[/]' is not in the log")
+        assert "'[/]' is not in the log" in reader.place
         assert reader.view.top == 91
 
     read(script, numbered(100))
@@ -223,9 +223,6 @@ def test_a_log_that_is_no_file_says_why(read, tmp_path):
 
 def test_only_a_few_pages_of_a_long_log_are_held(read):
     async def script(reader: Reader) -> None:
-        for _ in range(60):
-            await reader.pilot.press("pagedown")
-        await reader.view.go(50_000)
         for top in range(0, 100_000, 2500):
             await reader.view.go(top)
         assert sum(map(len, reader.view._pages.values())) <= 24 * 64

@@ -69,6 +69,8 @@ CREATE TABLE experiment (
     last_event_at REAL,
     -- What the files say, before liveness was judged: status as written, in words of the four, and its end.
     recorded_status TEXT NOT NULL,
+    -- The word itself.
+    written_status TEXT NOT NULL DEFAULT '',
     deleted_at REAL,
     delete_reason TEXT,
     batch_id INTEGER REFERENCES batch (id),

@@ -382,6 +382,28 @@ def test_what_is_appended_while_reading_waits_for_the_next_look(tmp_path):
     assert gathered(list(read_events(path.as_posix(), first.position))) == {"loss": [(2, "2.0")]}
 
 
+def test_a_file_that_shrinks_while_it_is_read_ends_there(tmp_path):
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(line(1, loss=1.0) + line(2, loss=2.0))
+    batches = read_events(path.as_posix(), block_bytes=len(line(1, loss=1.0)))
+    first = next(batches)
+    os.truncate(path, 3)
+    assert list(batches) == []
+    assert [batch.is_restart for batch in read_events(path.as_posix(), first.position)] == [True]
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that gives errors when read")
+def test_an_error_of_the_disk_is_told_in_its_own_words():
+    with pytest.raises(Unreadable, match="Input/output error"):
+        list(read_events("/proc/self/mem", Position(inode=1, offset=1, line=1)))
+
+
+def test_nesting_of_any_depth_costs_at_most_its_own_line(read):
+    for depth in (*range(950, 1000), 5000):
+        stage = b'{"type": "metrics", "data": {"stage": ' + b"[" * depth + b"]" * depth + b', "loss": 1.0, "step": 1}}'
+        assert gathered(read(stage + b"\n" + line(2, loss=2.0)))["loss"][-1] == (2, "2.0")
+
+
 def test_no_descriptor_stays_open_when_reading_is_broken_off(tmp_path):
     path = tmp_path / "events.jsonl"
     path.write_bytes(MIXED)
