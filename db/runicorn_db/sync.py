@@ -16,10 +16,11 @@ from runicorn_db.series_sync import SeriesReader
 from runicorn_db.sources.directories import FoundRun, find_run_directories, full_signature, growth, quick_signature
 from runicorn_db.sources.files import FileProblem, Unreadable
 from runicorn_db.sources.runicorn import read_run
-from runicorn_db.sources.shared_files import SharedFiles, shared_signature
+from runicorn_db.sources.shared_files import SharedFiles, shared_signature, shared_size
 from runicorn_db.store import Store
 
 _RUNS_PER_WRITE = 200
+_LARGE = 64 << 20
 # Owners of problems that belong to no run.
 _OF_SCAN = b""
 _OF_SHARED_FILES = b"."
@@ -151,6 +152,9 @@ class RootSync:
                 return SyncReport()
             known = self._known()
             signature = shared_signature(self._path)
+            if not is_thorough and self._path in self._shared_before and shared_size(self._path) > _LARGE:
+                # A database that a trainer writes all the time is not copied every minute.
+                signature = self._shared_signature
             changed = self._changed(
                 scan, known, is_thorough=is_thorough, is_shared_changed=signature != self._shared_signature
             )
@@ -337,8 +341,8 @@ class RootSync:
         """Hide what is no longer on disk; where a folder could not be listed nothing is known of what lies in it."""
         unlisted = tuple(problem.path + b"/" for problem in scan.problems)
         present = scan.paths
-        unread = {problem.path for problem in scan.problems}
-        gone = [path for path in known if path not in present | unread and not path.startswith(unlisted)]
+        present |= {problem.path for problem in scan.problems}
+        gone = [path for path in known if path not in present and not path.startswith(unlisted)]
         new = [(time.time(), self._root_id, path) for path in gone if not known[path].is_missing]
         if gone:
             with self._database.writing() as connection:

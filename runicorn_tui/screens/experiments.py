@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
@@ -20,6 +19,7 @@ from runicorn_tui.messages import IndexChanged, ServerChanged, SyncFailed, SyncM
 from runicorn_tui.rows import PAGE, ResultPages, added, survivor
 from runicorn_tui.screens import BrowserScreen
 from runicorn_tui.terminal import safe
+from runicorn_tui.widgets.empty import empty_lines
 from runicorn_tui.widgets.experiment_table import ORDER_COLUMNS, ORDER_NAMES, ExperimentTable
 from runicorn_tui.widgets.filter_bar import FilterBar, FilterInput
 from runicorn_tui.widgets.line_table import LineTable
@@ -48,14 +48,12 @@ class ExperimentsScreen(BrowserScreen[None]):
         self._order_by: OrderField = "created_at"
         self._order_desc = True
         self._interrupt = Interrupt()
-        # Marks change one after the other, and a deletion waits for them.
-        self._marking = asyncio.Lock()
         self._everything: int | None = None
         self._new = 0
         self._is_listed = False
         self._sync = ""
         self._address: str | None = None
-        self._roots: Sequence[Root] = ()
+        self._roots: Sequence[Root] | None = None
 
     @property
     def table(self) -> ExperimentTable:
@@ -67,7 +65,7 @@ class ExperimentsScreen(BrowserScreen[None]):
 
     def compose(self) -> ComposeResult:
         yield FilterBar("experiments")
-        yield ExperimentTable(self.app.clock)
+        yield ExperimentTable(self.app.clock, self._ids_of)
         yield Line(id="problem")
         yield StatusLine()
         yield KeyBar()
@@ -145,20 +143,9 @@ class ExperimentsScreen(BrowserScreen[None]):
         self._show_status()
 
     def _empty_text(self) -> tuple[str, ...]:
-        if self._criteria:
-            return ("No experiment matches this filter.", "", "esc clears it, / changes it, ? shows examples")
-        if self._sync:
-            return ("Reading the roots for the first time…", "", self._sync)
-        if not self._roots and self._everything is not None:
-            return (
-                "This index has no experiments yet.",
-                str(self.app.store.path),
-                "",
-                "Start with the folder of a Runicorn storage:  runicorn-tui FOLDER",
-                "or look around first:  runicorn-tui demo",
-            )
-        places = tuple(root.path + (f": {root.problem}" if root.problem else "") for root in self._roots[:8])
-        return ("No experiments here yet.", *places, "", "r looks again")
+        return empty_lines(
+            is_filtered=bool(self._criteria), sync=self._sync, roots=self._roots, index=self.app.store.path
+        )
 
     # The filter.
 
@@ -232,61 +219,25 @@ class ExperimentsScreen(BrowserScreen[None]):
 
     @work(group="marks")
     async def action_range(self) -> None:
-        """Opens a range at the cursor, or marks the one that is open."""
-        async with self._marking:
-            if self.table.range_start is None:
-                self.table.range_start = self.table.cursor
-                self.table.mark_changed()
-            else:
-                await self._close_range()
-
-    async def _close_range(self) -> None:
-        table, pages = self.table, self.table.pages
-        if table.range_start is None:
-            return
-        low, high = sorted((table.range_start, table.cursor))
-        table.range_start = None
-        if pages is not None and pages.snapshot is not None:
-            with self.reporting():
-                table.marks.add_all(await self.app.ask(self.app.store.id_list, pages.snapshot[low : high + 1]))
-        table.mark_changed()
+        await self.table.toggle_range()
 
     @work(group="marks")
     async def action_mark_all(self) -> None:
         if not self._is_refused("mark all"):
-            async with self._marking:
-                self.table.marks.add_all(await self._matching_ids())
-                self.table.mark_changed()
+            await self.table.mark_all()
 
     @work(group="marks")
     async def action_invert(self) -> None:
         if not self._is_refused("invert"):
-            async with self._marking:
-                self.table.marks.invert(await self._matching_ids())
-                self.table.mark_changed()
+            await self.table.invert()
 
     def action_unmark(self) -> None:
-        self.table.range_start = None
-        self.table.marks.clear()
-        self.table.mark_changed()
+        self.table.unmark()
 
-    async def _matching_ids(self) -> list[str]:
-        """The ids of everything listed."""
-        pages = self.table.pages
-        if pages is None or pages.snapshot is None:
-            return []
+    async def _ids_of(self, part: Snapshot) -> list[str]:
         with self.reporting():
-            return await self.app.ask(self.app.store.id_list, pages.snapshot)
+            return await self.app.ask(self.app.store.id_list, part)
         return []
-
-    async def _chosen(self) -> tuple[str, ...]:
-        """The marked experiments, or else the one under the cursor."""
-        async with self._marking:
-            await self._close_range()
-            if len(self.table.marks):
-                return tuple(self.table.marks)
-        current = self.table.current
-        return () if current is None else (current.id,)
 
     # Acting.
 
@@ -296,10 +247,10 @@ class ExperimentsScreen(BrowserScreen[None]):
 
         if self._is_refused("delete"):
             return
-        ids = await self._chosen()
+        ids = await self.table.chosen()
         if not ids:
             return
-        listed = await self._matching_ids() if len(self.table.marks) else ids
+        listed = await self.table.listed_ids() if len(self.table.marks) else ids
         hidden = len(set(ids).difference(listed))
         outcome = await self.app.push_screen_wait(ConfirmDelete(ids, hidden=hidden, query=str(self._criteria)))
         if outcome is not None:
@@ -344,7 +295,7 @@ class ExperimentsScreen(BrowserScreen[None]):
     @work(group="pin")
     async def action_pin(self) -> None:
         current = self.table.current
-        ids = await self._chosen()
+        ids = await self.table.chosen()
         if ids and current is not None:
             with self.reporting():
                 await self.app.ask(self.app.store.annotate, ids, pinned=not current.is_pinned)
@@ -465,7 +416,7 @@ class ExperimentsScreen(BrowserScreen[None]):
 
     def _right_parts(self) -> list[Content]:
         parts: list[Content] = []
-        read_only = sum(not root.is_writable for root in self._roots)
+        read_only = sum(not root.is_writable for root in self._roots or ())
         if read_only:
             parts.append(Content.styled("read-only root" if read_only == 1 else "read-only roots", "$text-muted"))
         if self._address is not None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 
 from textual.message import Message
 
-from runicorn_db.query import Experiment, OrderField
+from runicorn_db.query import Experiment, OrderField, Snapshot
 from runicorn_tui import format
 from runicorn_tui.marks import Marks
 from runicorn_tui.rows import ResultPages
@@ -31,6 +32,8 @@ ORDER_NAMES: dict[OrderField, str] = {
 }
 
 # Finished is as it should be: only the rest stands out.
+IdsOf = Callable[[Snapshot], Awaitable[list[str]]]
+
 _STATUS_TONES: dict[str, Tone] = {"running": "live", "failed": "bad", "interrupted": "warn"}
 
 
@@ -112,8 +115,11 @@ class ExperimentTable(LineTable[Experiment]):
     class Marked(Message):
         """Other experiments are marked."""
 
-    def __init__(self, clock: Callable[[], float], *, id: str | None = None) -> None:
+    def __init__(self, clock: Callable[[], float], ids_of: IdsOf, *, id: str | None = None) -> None:
         super().__init__(columns(clock), gutter=4, id=id)
+        self._ids_of = ids_of
+        # Marks change one after the other, and whoever asks what is chosen waits for them.
+        self._marking = asyncio.Lock()
         self.marks = Marks()
         self.range_start: int | None = None
 
@@ -135,6 +141,55 @@ class ExperimentTable(LineTable[Experiment]):
             return False
         low, high = sorted((self.range_start, self.cursor))
         return low <= index <= high
+
+    async def listed_ids(self) -> list[str]:
+        """The ids of everything listed, in order."""
+        pages = self.pages
+        return [] if pages is None or pages.snapshot is None else await self._ids_of(pages.snapshot)
+
+    async def chosen(self) -> tuple[str, ...]:
+        """The marked experiments, an open range included, or else the one under the cursor."""
+        async with self._marking:
+            await self._close_range()
+            if len(self.marks):
+                return tuple(self.marks)
+        return () if self.current is None else (self.current.id,)
+
+    async def toggle_range(self) -> None:
+        """Opens a range at the cursor, or marks the one that is open."""
+        async with self._marking:
+            if self.range_start is not None:
+                await self._close_range()
+            elif len(self.rows):
+                self.range_start = self.cursor
+                self.mark_changed()
+
+    async def _close_range(self) -> None:
+        if self.range_start is None:
+            return
+        low, high = sorted((self.range_start, self.cursor))
+        self.range_start = None
+        if self.pages is not None and self.pages.snapshot is not None:
+            self.marks.add_all(await self._ids_of(self.pages.snapshot[low : high + 1]))
+        self.mark_changed()
+
+    async def mark_all(self) -> None:
+        """Marks everything listed."""
+        async with self._marking:
+            self.marks.add_all(await self.listed_ids())
+            self.mark_changed()
+
+    async def invert(self) -> None:
+        """Marks what is listed and not marked, unmarks what is listed and marked."""
+        async with self._marking:
+            self.marks.invert(await self.listed_ids())
+            self.mark_changed()
+
+    def unmark(self) -> None:
+        """Clears the marks and an open range."""
+        self.range_start = None
+        self.marks.clear()
+        self.mark_changed()
 
     def mark_changed(self) -> None:
         """Repaints after a change of the marks."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Self
 
@@ -88,11 +89,23 @@ class SharedFiles:
 
 def shared_signature(root: str) -> str:
     """Changes when one of the shared files does; cheap."""
-    base = os.fsencode(root)
+    return "|".join(_mark(path) for path in _shared_paths(root))
+
+
+def shared_size(root: str) -> int:
+    """How many bytes the shared files have: what reading them may have to copy."""
+    size = 0
+    for path in _shared_paths(root):
+        with suppress(OSError):
+            size += os.lstat(path).st_size
+    return size
+
+
+def _shared_paths(root: str) -> list[bytes]:
     names = [METADATA_NAME]
     for path in DATABASE_PATHS:
         names += [path, path + b"-wal", path + b"-journal"]
-    return "|".join(_mark(base + b"/" + name) for name in names)
+    return [os.fsencode(root) + b"/" + name for name in names]
 
 
 def _mark(path: bytes) -> str:

@@ -1,0 +1,30 @@
+"""What an empty list says: why it is empty, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from runicorn_db.query import Root
+
+_SHOWN_ROOTS = 8
+
+
+def empty_lines(*, is_filtered: bool, sync: str, roots: Sequence[Root] | None, index: Path) -> tuple[str, ...]:
+    """`sync` is how far a running sync is, `roots` are None until they are known."""
+    if is_filtered:
+        return ("No experiment matches this filter.", "", "esc clears it, / changes it, ? shows examples")
+    if sync:
+        return ("Reading the roots for the first time…", "", sync)
+    if roots is None:
+        return ()
+    if not roots:
+        return (
+            "This index has no experiments yet.",
+            str(index),
+            "",
+            "Start with the folder of a Runicorn storage:  runicorn-tui FOLDER",
+            "or look around first:  runicorn-tui demo",
+        )
+    places = tuple(root.path + (f": {root.problem}" if root.problem else "") for root in roots[:_SHOWN_ROOTS])
+    return ("No experiments here yet.", *places, "", "r looks again")
