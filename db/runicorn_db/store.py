@@ -16,7 +16,7 @@ from runicorn_db import outbox, plan, series, summaries, tagging, trash
 from runicorn_db import roots as root_table
 from runicorn_db.cursors import write_cursor
 from runicorn_db.database import Database, Interrupt
-from runicorn_db.errors import CountChanged, InvalidQuery, UnknownExperiment
+from runicorn_db.errors import CountChanged, InvalidQuery, QueryFailed, UnknownExperiment
 from runicorn_db.query import (
     DEFAULT_DELETE_REASON,
     MAX_REASON_LENGTH,
@@ -142,9 +142,13 @@ class Store:
         with self.database.snapshot() as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
             (experiments,) = connection.execute("SELECT count(*) FROM experiment WHERE live = 1").fetchone()
+        try:
+            size = self.path.stat().st_size
+        except OSError as error:
+            raise QueryFailed(f"Database query failed: {self.path}: {error.strerror}") from error
         return Health(
             database_path=str(self.path),
-            database_size_bytes=self.path.stat().st_size,
+            database_size_bytes=size,
             schema_version=version,
             sqlite_version=sqlite3.sqlite_version,
             experiments=experiments,

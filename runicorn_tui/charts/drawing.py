@@ -31,7 +31,7 @@ _MOST_FAINT_LINES = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing:
-    """`hidden` finite values could not be drawn; the canvas of `columns` shows the steps of `span`."""
+    """`hidden` finite values in the range could not be drawn; the canvas of `columns` shows the steps of `span`."""
 
     rows: tuple[tuple[Span, ...], ...]
     hidden: int = 0
@@ -55,7 +55,7 @@ def draw(series: Sequence[Series], view: View, width: int, height: int, theme: T
     raw: list[list[Point]] = []
     hidden = 0
     for one in series:
-        points, left_out = drawable(one, is_log=view.is_log)
+        points, left_out = drawable(one, is_log=view.is_log, low=low, high=high)
         raw.append(points)
         hidden += left_out
     strokes = _strokes(series, raw, (low, high), view, theme)

@@ -43,8 +43,11 @@ def extent(series: Sequence[Series]) -> tuple[float, float] | None:
     return (min(ends), max(ends)) if ends else None
 
 
-def drawable(series: Series, *, is_log: bool) -> tuple[list[tuple[float, float | None]], int]:
-    """The points that can be drawn, None where the line must break, and how many finite values are left out.
+def drawable(
+    series: Series, *, is_log: bool, low: float = -LARGEST, high: float = LARGEST
+) -> tuple[list[tuple[float, float | None]], int]:
+    """The points that can be drawn, None where the line must break, and how many finite values from `low` to `high`
+    are left out.
 
     On a logarithmic axis y is the exponent of ten, and values of zero or less are left out.
     """
@@ -52,7 +55,6 @@ def drawable(series: Series, *, is_log: bool) -> tuple[list[tuple[float, float |
     hidden = 0
     for x, y in zip(series.xs, series.ys, strict=True):
         if not abs(x) < LARGEST:
-            hidden += 1
             continue
         if y is None or not math.isfinite(y):
             points.append((x, None))
@@ -60,7 +62,7 @@ def drawable(series: Series, *, is_log: bool) -> tuple[list[tuple[float, float |
         if abs(y) < _SMALLEST:
             y = 0.0
         if abs(y) >= LARGEST or (is_log and y <= 0):
-            hidden += 1
+            hidden += low <= x <= high
             points.append((x, None))
             continue
         points.append((x, math.log10(y) if is_log else y))

@@ -80,7 +80,7 @@ def _print_index(health: Health, *, is_faulty: bool, free_bytes: int, waiting: i
 
     sqlite = health.sqlite_version
     if is_faulty:
-        sqlite += ", has the WAL-reset fault (mended in 3.51.3); the locks of this program keep its trigger away"
+        sqlite += ", has the WAL-reset fault (mended in 3.51.3); a lock of this program guards against it"
     output.write_fields(
         {
             "index": health.database_path,

@@ -39,7 +39,7 @@ class ChartPane(Container, can_focus=True):
     DEFAULT_CSS = """
     ChartPane {
         layout: vertical;
-        & MetricList { dock: bottom; height: 4; scrollbar-gutter: stable; }
+        & MetricList { dock: bottom; height: 4; }
         &.-wide MetricList { dock: left; width: 42; height: 1fr; border-right: vkey $foreground 15%; }
         & #chart-side { height: 1fr; width: 1fr; }
     }
@@ -226,7 +226,10 @@ class ChartPane(Container, can_focus=True):
         parts = ["last values" if view.cursor is None else f"step {format.count(round(view.cursor))}"]
         if self._drawing.hidden:
             why = "of zero or less" if view.is_log else "beyond 1e150"
-            parts.append(f"{format.plural(self._drawing.hidden, 'value')} {why} hidden")
+            # Only what was read is drawn and can be counted.
+            is_partial = any(table.is_downsampled for name in self.chosen if (table := self._table(name)) is not None)
+            least = "at least " if is_partial else ""
+            parts.append(f"{least}{format.plural(self._drawing.hidden, 'value')} {why} hidden")
         if view.is_zoomed:
             low, high = view.span(self._extent())
             parts.append(f"steps {format.count(round(low))} to {format.count(round(high))}")

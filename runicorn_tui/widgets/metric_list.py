@@ -45,7 +45,7 @@ def _columns() -> list[Column[MetricRow]]:
         )
 
     return [
-        Column(id="name", title="metric", width=14, grow=60, rank=0, text=lambda row: row.name),
+        Column(id="name", title="metric", width=22, grow=60, rank=0, text=lambda row: row.name),
         number("last", 1, "last"),
         number("min", 2, "min"),
         number("max", 3, "max"),

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
+
+import pexpect
 
 from tests.cli.conftest import Run
 
@@ -12,6 +16,24 @@ def test_without_a_terminal_it_prints_a_table_and_how_to_get_the_screen(run: Run
     assert result.out.startswith("ID ")
     assert "running" in result.out
     assert "ssh -t" in result.err
+
+
+def test_on_a_terminal_the_browser_opens_while_experiments_train(run: Run, tmp_path: Path) -> None:
+    terminal = pexpect.spawn(
+        sys.executable,
+        ["-m", "runicorn_tui", "demo", "--dir", str(tmp_path / "demo"), "--experiments", "20"],
+        env={**os.environ, "TERM": "xterm-256color"},
+        timeout=30,
+        dimensions=(30, 120),
+    )
+    terminal.expect_exact("running")
+    terminal.send("q")
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+
+    assert terminal.exitstatus == 0
+    run("sync", tmp_path / "demo" / "demo", "--db", tmp_path / "demo" / "index.db")
+    assert run("ls", "status:running", "--db", tmp_path / "demo" / "index.db", "--json").json == []
 
 
 def test_it_has_an_index_of_its_own_and_can_be_run_again(run: Run, tmp_path: Path) -> None:

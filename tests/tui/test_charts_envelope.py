@@ -68,6 +68,7 @@ def test_values_that_cannot_be_drawn_are_counted_and_break_the_line():
 def test_a_logarithmic_axis_leaves_out_zero_and_less_and_counts_them():
     series = Series(xs=(1, 2, 3), ys=(100.0, 0.0, -1.0), color=(1, 2, 3))
     assert drawable(series, is_log=True) == ([(1, 2.0), (2, None), (3, None)], 2)
+    assert drawable(series, is_log=True, low=0, high=2)[1] == 1
 
 
 def test_smoothing_begins_at_the_first_value_and_keeps_gaps():

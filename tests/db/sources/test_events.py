@@ -330,6 +330,15 @@ def test_a_line_that_is_too_long_and_not_whole_yet_is_not_read_again(read):
     assert read(content, batches[-1].position, **limits) == []
 
 
+def test_a_file_that_shrank_inside_a_line_that_is_too_long_is_read_from_its_beginning(read):
+    limits = {"block_bytes": 100, "longest_line": 400}
+    position = read(line(1, loss=1.0) + b"x" * 1000, **limits)[-1].position
+    batches = read(line(1, loss=1.0) + b"x" * 900, position, **limits)
+    assert batches[0].is_restart
+    assert gathered(batches) == {"loss": [(1, "1.0")]}
+    assert skipped(batches) == {events.TOO_LONG: (2, 1)}
+
+
 def test_a_huge_line_is_not_held(tmp_path):
     path = tmp_path / "events.jsonl"
     with path.open("wb") as file:
@@ -373,13 +382,14 @@ def test_a_file_is_found_below_an_open_directory(tmp_path):
 
 def test_what_is_appended_while_reading_waits_for_the_next_look(tmp_path):
     path = tmp_path / "events.jsonl"
-    path.write_bytes(line(1, loss=1.0))
-    batches = read_events(path.as_posix())
+    path.write_bytes(line(1, loss=1.0) + line(2, loss=2.0))
+    batches = read_events(path.as_posix(), block_bytes=len(line(1, loss=1.0)) + 5)
     first = next(batches)
     with path.open("ab") as file:
-        file.write(line(2, loss=2.0))
-    assert list(batches) == []
-    assert gathered(list(read_events(path.as_posix(), first.position))) == {"loss": [(2, "2.0")]}
+        file.write(line(3, loss=3.0))
+    (second,) = batches
+    assert gathered([first, second]) == {"loss": [(1, "1.0"), (2, "2.0")]}
+    assert gathered(list(read_events(path.as_posix(), second.position))) == {"loss": [(3, "3.0")]}
 
 
 def test_a_file_that_shrinks_while_it_is_read_ends_there(tmp_path):
