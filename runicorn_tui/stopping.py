@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM for commands that finish what they have begun."""
+"""Ctrl-C, SIGTERM and SIGHUP for commands that finish what they have begun."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import FrameType
 
 
 class Stopping:
-    """Inside the `with` block the first SIGINT or SIGTERM only asks to stop; the second one interrupts at once.
+    """Inside the `with` block the first SIGINT, SIGTERM or SIGHUP only asks to stop; the second one interrupts at once.
 
     Only the main thread may enter it.
     """
@@ -23,8 +23,10 @@ class Stopping:
         return self.event.is_set()
 
     def __enter__(self) -> Stopping:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._previous[number] = signal.signal(number, self._on_signal)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # nohup's wish is kept.
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                self._previous[number] = signal.signal(number, self._on_signal)
         return self
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:

@@ -26,7 +26,7 @@ class Health:
         contract.read_nothing(req.query_string)
         try:
             health = self._readers.rows(self._store.health)
-        except (QueryFailed, OSError):
+        except QueryFailed:
             is_degraded, index = True, answers.unknown_health(str(self._store.path))
         else:
             is_degraded, index = any(root.problem for root in health.roots), answers.write_health(health)

@@ -9,20 +9,21 @@ from __future__ import annotations
 import bisect
 import math
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 
 _SLOT_BITS = 20
 _SLOT_SIZE = 1 << _SLOT_BITS
-_LAST_SLOT = (1 << (63 - _SLOT_BITS)) - 1
+# The number after its last one still fits into SQLite's 64 bits.
+_LAST_SLOT = (1 << (63 - _SLOT_BITS)) - 2
 
 Key = tuple[float, str]
 
 
 def slot_begin(created_at: float) -> int:
     """The first number of the millisecond of `created_at`."""
-    return min(max(math.floor(created_at * 1000), 0), _LAST_SLOT) << _SLOT_BITS
+    return math.floor(min(max(created_at * 1000, 0.0), _LAST_SLOT)) << _SLOT_BITS
 
 
 def place(connection: sqlite3.Connection, keys: Iterable[Key]) -> dict[str, int]:
@@ -79,13 +80,22 @@ def _between(begin: int, stored: list[tuple[int, Key]], new: list[Key]) -> dict[
 def _number_anew(
     connection: sqlite3.Connection, begin: int, stored: list[tuple[int, Key]], new: list[Key]
 ) -> dict[str, int]:
-    old = {key[1]: seq for seq, key in stored}
     order = sorted([key for _, key in stored] + new)
-    numbers = dict(zip((key[1] for key in order), _spread(begin - 1, begin + _SLOT_SIZE, len(order)), strict=True))
-    moves = [(seq, numbers[name]) for name, seq in old.items()]
-    # By way of negative numbers, which nothing else uses: a target may still be taken by a row that moves later.
-    connection.executemany("UPDATE experiment SET seq = ? WHERE seq = ?", [(-1 - target, seq) for seq, target in moves])
+    taken = [seq for seq, _ in stored]
+    numbers = dict(zip((key[1] for key in order), _unused(begin, taken, len(order)), strict=True))
     connection.executemany(
-        "UPDATE experiment SET seq = ? WHERE seq = ?", [(target, -1 - target) for _, target in moves]
+        "UPDATE experiment SET seq = ? WHERE seq = ?", [(numbers[name], seq) for seq, (_, name) in stored]
     )
-    return {key[1]: numbers[key[1]] for key in new}
+    return {name: numbers[name] for _, name in new}
+
+
+def _unused(begin: int, taken: Sequence[int], count: int) -> Iterator[int]:
+    """`count` numbers of a slot that are not `taken` (sorted), as far apart as they can be.
+
+    No number passes from one experiment to another: whoever still holds it must not meet the wrong one.
+    """
+    skipped = 0
+    for rank in _spread(-1, _SLOT_SIZE - len(taken), count):
+        while skipped < len(taken) and taken[skipped] <= begin + rank + skipped:
+            skipped += 1
+        yield begin + rank + skipped

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
-from textual import events, on, work
+from textual import events, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
@@ -46,14 +45,11 @@ class ReasonInput(Input):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,tab,down,up", "leave", show=False)]
 
-    class Left(Message):
-        pass
-
     def on_mount(self) -> None:
         self.cursor_blink = False
 
     def action_leave(self) -> None:
-        self.post_message(self.Left())
+        self.screen.set_focus(None)
 
 
 class ConfirmDelete(ModalScreen[Outcome | None]):
@@ -217,11 +213,7 @@ class ConfirmDelete(ModalScreen[Outcome | None]):
 
     def action_reason(self) -> None:
         if not self._is_deleting:
-            self.query_one(ReasonInput).focus()
-
-    @on(ReasonInput.Left)
-    def _reason_written(self) -> None:
-        self.set_focus(None)
+            self.set_focus(self.query_one(ReasonInput))
 
     def action_cancel(self) -> None:
         if self._is_deleting:

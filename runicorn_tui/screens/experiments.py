@@ -162,12 +162,9 @@ class ExperimentsScreen(BrowserScreen[None]):
         self._criteria = criteria
         self._list(keep=False)
 
-    @on(FilterBar.Left)
-    def _filter_left(self) -> None:
-        self.table.focus()
-
     def action_filter(self) -> None:
-        self.bar.input.focus()
+        # At once: the letters that follow are meant for it.
+        self.set_focus(self.bar.input)
 
     def on_descendant_focus(self) -> None:
         self._show_keys()
@@ -217,9 +214,16 @@ class ExperimentsScreen(BrowserScreen[None]):
     async def action_extend(self, by: int) -> None:
         await self.table.extend(by)
 
+    def action_range(self) -> None:
+        """Opens a range at the cursor, or marks the one that is open."""
+        if self.table.range_start is None:
+            self.table.open_range()
+        else:
+            self._mark_part(self.table.take_range())
+
     @work(group="marks")
-    async def action_range(self) -> None:
-        await self.table.toggle_range()
+    async def _mark_part(self, part: Snapshot | None) -> None:
+        await self.table.mark_part(part)
 
     @work(group="marks")
     async def action_mark_all(self) -> None:

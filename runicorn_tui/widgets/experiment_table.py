@@ -149,29 +149,33 @@ class ExperimentTable(LineTable[Experiment]):
 
     async def chosen(self) -> tuple[str, ...]:
         """The marked experiments, an open range included, or else the one under the cursor."""
-        async with self._marking:
-            await self._close_range()
-            if len(self.marks):
-                return tuple(self.marks)
-        return () if self.current is None else (self.current.id,)
+        current = self.current
+        await self.mark_part(self.take_range())
+        if len(self.marks):
+            return tuple(self.marks)
+        return () if current is None else (current.id,)
 
-    async def toggle_range(self) -> None:
-        """Opens a range at the cursor, or marks the one that is open."""
-        async with self._marking:
-            if self.range_start is not None:
-                await self._close_range()
-            elif len(self.rows):
-                self.range_start = self.cursor
-                self.mark_changed()
+    def open_range(self) -> None:
+        """Begins a range at the cursor."""
+        if len(self.rows):
+            self.range_start = self.cursor
+            self.mark_changed()
 
-    async def _close_range(self) -> None:
-        if self.range_start is None:
-            return
-        low, high = sorted((self.range_start, self.cursor))
+    def take_range(self) -> Snapshot | None:
+        """The experiments of the open range, which is closed; the cursor may move on at once."""
+        start, pages = self.range_start, self.pages
+        if start is None or pages is None or pages.snapshot is None:
+            return None
         self.range_start = None
-        if self.pages is not None and self.pages.snapshot is not None:
-            self.marks.add_all(await self._ids_of(self.pages.snapshot[low : high + 1]))
-        self.mark_changed()
+        low, high = sorted((start, self.cursor))
+        return pages.snapshot[low : high + 1]
+
+    async def mark_part(self, part: Snapshot | None) -> None:
+        """Marks these, after what was asked to be marked before."""
+        async with self._marking:
+            if part is not None:
+                self.marks.add_all(await self._ids_of(part))
+                self.mark_changed()
 
     async def mark_all(self) -> None:
         """Marks everything listed."""

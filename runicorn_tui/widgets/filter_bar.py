@@ -18,6 +18,7 @@ from textual.widgets import Input, Static
 from runicorn_db.filter_terms import Note
 from runicorn_tui import keys
 from runicorn_tui.terminal import safe
+from runicorn_tui.widgets.line_table import LineTable
 
 DEBOUNCE_SECONDS = 0.12
 
@@ -37,10 +38,16 @@ class FilterInput(Input):
         self.cursor_blink = False
 
     def action_done(self) -> None:
+        self._leave()
         self.post_message(self.Done())
 
     def action_clear(self) -> None:
+        self._leave()
         self.post_message(self.Cleared())
+
+    def _leave(self) -> None:
+        # At once, not by a message: the next key may be there already, and is meant for the list.
+        self.screen.set_focus(self.screen.query_one(LineTable))
 
 
 class FilterBar(Vertical):
@@ -50,9 +57,6 @@ class FilterBar(Vertical):
         def __init__(self, text: str) -> None:
             super().__init__()
             self.text = text
-
-    class Left(Message):
-        """The list is wanted."""
 
     def __init__(self, title: str, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -126,13 +130,11 @@ class FilterBar(Vertical):
     def _done(self, event: FilterInput.Done) -> None:
         event.stop()
         self._send()
-        self.post_message(self.Left())
 
     @on(FilterInput.Cleared)
     def _cleared(self, event: FilterInput.Cleared) -> None:
         event.stop()
         self.set_text("")
-        self.post_message(self.Left())
 
     def _send(self) -> None:
         if self._timer is not None:

@@ -45,11 +45,10 @@ def test_metric_names_that_are_no_unicode_are_shown_with_replacement_characters(
     assert answer["rows"][1] == {"global_step": 1, "loss\ufffd": 1.0}
 
 
-def test_rows_that_are_too_large_are_refused_before_all_are_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "MAX_BODY_BYTES", 200_000)
-    assert answers.write_table(table(5000, "a"), MetricsQuery(experiment_id="x"))
+def test_rows_that_are_too_large_are_refused_before_all_are_written() -> None:
+    assert answers.write_table(table(5000, "a"), MetricsQuery(experiment_id="x"), max_bytes=200_000)
     with pytest.raises(falcon.HTTPError) as error:
-        answers.write_table(table(50_000, "a"), MetricsQuery(experiment_id="x"))
+        answers.write_table(table(50_000, "a"), MetricsQuery(experiment_id="x"), max_bytes=200_000)
     assert (error.value.status_code, error.value.description) == (400, "Result too large: use downsample")
 
 

@@ -92,7 +92,6 @@ def test_only_what_differs_from_the_defaults_is_written() -> None:
         ExperimentQuery(tags=(" a",)),
         ExperimentQuery(roots=("",)),
         ExperimentQuery(project=""),
-        ExperimentQuery(name="\udcff"),
     ],
 )
 def test_a_query_that_no_text_can_say_is_not_written_as_another_one(query: ExperimentQuery) -> None:

@@ -80,7 +80,7 @@ def test_a_known_root_is_read_behind_the_line(
         assert time.monotonic() < deadline
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGHUP, 0), (signal.SIGINT, 130)])
 def test_signals_stop_it_within_two_seconds(serve: Serve, db: Path, number: signal.Signals, code: int) -> None:
     process = serve("--db", db)
     port_of(process)

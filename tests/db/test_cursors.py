@@ -85,10 +85,8 @@ def test_a_walk_sees_each_experiment_once_while_others_come_and_go(
             touched.add(name)
             if change == "purge":
                 purge(store, name)
-            elif change == "delete":
-                store.delete([name], source="api")
             else:
-                store.restore([name])
+                model.put_into_trash(store, name, deleted_at=1.0 if change == "delete" else None)
         page = store.find(replace(query, cursor=page.next_cursor))
         seen += [experiment.id for experiment in page.experiments]
     assert len(seen) == len(set(seen))

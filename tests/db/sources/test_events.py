@@ -383,7 +383,7 @@ def test_a_file_is_found_below_an_open_directory(tmp_path):
 def test_what_is_appended_while_reading_waits_for_the_next_look(tmp_path):
     path = tmp_path / "events.jsonl"
     path.write_bytes(line(1, loss=1.0) + line(2, loss=2.0))
-    batches = read_events(path.as_posix(), block_bytes=len(line(1, loss=1.0)) + 5)
+    batches = read_events(path.as_posix(), block_bytes=2 * len(line(1, loss=1.0)) - 5)
     first = next(batches)
     with path.open("ab") as file:
         file.write(line(3, loss=3.0))
