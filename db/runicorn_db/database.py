@@ -122,7 +122,10 @@ class Database:
 
     def _connection(self) -> sqlite3.Connection:
         """This thread's connection, as Pony has it now. Needs a db_session around it."""
-        self.pony.select("1")
+        try:
+            self.pony.select("1")
+        except OSError as error:
+            raise errors.QueryFailed(f"Database query failed: {self.path} is gone") from error
         return self._connections[threading.current_thread()]
 
     @contextlib.contextmanager
