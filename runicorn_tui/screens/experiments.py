@@ -315,7 +315,11 @@ class ExperimentsScreen(BrowserScreen[None]):
         if (current := self.table.current) is not None:
             from runicorn_tui.screens.experiment import ExperimentScreen
 
-            self.app.push_screen(ExperimentScreen(current.id))
+            def closed(is_deleted: bool | None) -> None:
+                if is_deleted:
+                    self._list(keep=True)
+
+            self.app.push_screen(ExperimentScreen(current.id), closed)
 
     def action_reload(self) -> None:
         self._list(keep=True)

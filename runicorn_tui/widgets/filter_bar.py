@@ -18,7 +18,7 @@ from textual.widgets import Input, Static
 from runicorn_db.filter_terms import Note
 from runicorn_tui import keys
 from runicorn_tui.terminal import safe
-from runicorn_tui.widgets.line_table import LineTable
+from runicorn_tui.widgets.experiment_table import ExperimentTable
 
 DEBOUNCE_SECONDS = 0.12
 
@@ -47,7 +47,7 @@ class FilterInput(Input):
 
     def _leave(self) -> None:
         # At once, not by a message: the next key may be there already, and is meant for the list.
-        self.screen.set_focus(self.screen.query_one(LineTable))
+        self.screen.set_focus(self.screen.query_one(ExperimentTable))
 
 
 class FilterBar(Vertical):

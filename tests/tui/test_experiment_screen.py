@@ -374,6 +374,19 @@ def test_d_deletes_after_the_dialog_and_goes_back(store, run):
     opened(store, script)
 
 
+def test_what_was_deleted_here_is_gone_from_the_list(store, run):
+    async def script(browser: Browser) -> None:
+        assert "vit_b" in browser.text
+        await browser.press("enter")
+        await browser.press("d")
+        await browser.press("y")
+        await browser.until(lambda: isinstance(browser.app.screen, ExperimentsScreen))
+        await browser.settle()
+        assert "vit_b" not in browser.text
+
+    drive(store, script)
+
+
 def test_y_copies_the_id_and_shows_it(store, run):
     async def script(browser: Browser) -> None:
         await browser.press("y")

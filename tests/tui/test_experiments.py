@@ -181,8 +181,9 @@ def test_letters_typed_into_the_filter_do_nothing_else(four_hundred: Store) -> N
 def test_escape_clears_the_filter_then_the_marks(four_hundred: Store) -> None:
     async def script(browser: Browser) -> None:
         await browser.press("space", "slash")
-        await browser.type("failed")
+        await browser.type("vit")
         await browser.press("enter", "v", "escape")
+        assert browser.screen.bar.text == "vit"
         assert browser.screen.table.range_start is None
         await browser.press("escape")
         assert (browser.screen.bar.text, len(browser.marked)) == ("", 1)
@@ -236,6 +237,20 @@ def test_only_the_last_of_many_filters_is_shown(four_hundred: Store) -> None:
             await browser.pilot.pause()
         await browser.settle()
         assert len(browser.screen.table.rows) == len(names(four_hundred, search="s39")) == 11
+
+    drive(four_hundred, script)
+
+
+def test_keys_typed_ahead_of_the_focus_go_where_they_are_meant_to(four_hundred: Store) -> None:
+    async def script(browser: Browser) -> None:
+        # All before the program has seen the first of them.
+        for key in ("slash", "d", "a", "enter", "escape"):
+            character = {"slash": "/", "enter": "\r", "escape": "\x1b"}.get(key, key)
+            browser.app.post_message(events.Key(key, character))
+        await browser.settle()
+        assert browser.screen.bar.text == ""
+        assert not browser.marked
+        assert four_hundred.batches() == []
 
     drive(four_hundred, script)
 

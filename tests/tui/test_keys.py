@@ -7,17 +7,26 @@ import pytest
 from runicorn_tui import keys
 from runicorn_tui.app import RunicornApp
 from runicorn_tui.screens.confirm import ConfirmDelete
+from runicorn_tui.screens.experiment import ExperimentScreen
 from runicorn_tui.screens.experiments import ExperimentsScreen
 from runicorn_tui.screens.help import HelpScreen
 from runicorn_tui.screens.trash import DeletedScreen, TrashScreen
+from runicorn_tui.widgets.chart_pane import ChartPane
 from runicorn_tui.widgets.filter_bar import FilterInput
 from runicorn_tui.widgets.line_table import LineTable
+from runicorn_tui.widgets.log_pane import FindInput, LogPane
+from runicorn_tui.widgets.log_view import LogView
+from runicorn_tui.widgets.sheet import Sheet
 
 HOMES: dict[keys.Scope, tuple[type, ...]] = {
     "app": (RunicornApp,),
-    "table": (LineTable,),
+    "table": (LineTable, Sheet, LogView, ChartPane),
     "filter": (FilterInput,),
     "experiments": (ExperimentsScreen,),
+    "experiment": (ExperimentScreen,),
+    "chart": (ChartPane,),
+    "log": (LogPane,),
+    "find": (FindInput,),
     "trash": (TrashScreen, DeletedScreen),
     "confirm": (ConfirmDelete,),
     "help": (HelpScreen,),
@@ -39,7 +48,16 @@ def test_ids_are_unique() -> None:
     assert [name for name, count in Counter(key.id for key in keys.KEYS).items() if count > 1] == []
 
 
-@pytest.mark.parametrize("scopes", [("experiments", "table", "app"), ("experiment", "app"), ("trash", "table", "app")])
+@pytest.mark.parametrize(
+    "scopes",
+    [
+        ("experiments", "table", "app"),
+        ("experiment", "table", "app"),
+        ("chart", "experiment", "table", "app"),
+        ("log", "experiment", "table", "app"),
+        ("trash", "table", "app"),
+    ],
+)
 def test_no_key_means_two_things_on_one_screen(scopes: tuple[keys.Scope, ...]) -> None:
     counts = Counter(name for key in keys.of(*scopes) for name in key.keys)
     assert [name for name, count in counts.items() if count > 1] == []
