@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from runicorn_db.errors import InvalidQuery
 from runicorn_db.query import Experiment, ExperimentQuery
+from runicorn_db.text import is_unicode
 
 _TEXT_COLUMNS = ("name", "project", "status")
 
@@ -45,7 +46,7 @@ def _refused() -> InvalidQuery:
 
 
 def _is_text(value: object) -> bool:
-    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
+    return isinstance(value, str) and is_unicode(value)
 
 
 def _is_number(value: object) -> bool:

@@ -26,6 +26,11 @@ def slot_begin(created_at: float) -> int:
     return math.floor(min(max(created_at * 1000, 0.0), _LAST_SLOT)) << _SLOT_BITS
 
 
+def slot_end(created_at: float) -> int:
+    """The last number of the millisecond of `created_at`."""
+    return slot_begin(created_at) + _SLOT_SIZE - 1
+
+
 def place(connection: sqlite3.Connection, keys: Iterable[Key]) -> dict[str, int]:
     """A free seq for each new (created_at, id); stored rows are moved out of the way where that is needed."""
     placed: dict[str, int] = {}

@@ -34,6 +34,7 @@ _NUMBER_COLUMNS = {
     "steps": "step_count",
     "best": "best_metric_value",
 }
+_NULLABLE_COLUMNS = ("best_metric_value", "ended_at", "duration_seconds", "size_bytes")
 _FLIPPED: dict[c.Comparison, c.Comparison] = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}
 
 
@@ -298,13 +299,13 @@ class PageKeys:
 
 def find_page(connection: sqlite3.Connection, query: ExperimentQuery) -> PageKeys:
     where, args = matching(query)
-    page_where, page_args = where, list(args)
-    if query.cursor is not None:
-        after, after_args = _after_cursor(connection, query)
-        page_where, page_args = f"({where}) AND {after}", args + after_args
     offset = (query.page - 1) * query.per_page
-    sql = f"SELECT seq FROM experiment WHERE {page_where} ORDER BY {ordering(query)} LIMIT ? OFFSET ?"
-    keys = [seq for (seq,) in connection.execute(sql, [*page_args, query.per_page + 1, offset])]
+    keys: list[int] = []
+    for part in [("1", [])] if query.cursor is None else _after_cursor(connection, query):
+        sql, page_args = _joined(" AND ", [(where, args), *_created_range(query), part])
+        sql = f"SELECT seq FROM experiment WHERE {sql} ORDER BY {ordering(query)} LIMIT ? OFFSET ?"
+        limit = query.per_page + 1 - len(keys)
+        keys += [seq for (seq,) in connection.execute(sql, [*page_args, limit, offset])]
     has_more = len(keys) > query.per_page
     del keys[query.per_page :]
     if has_more or query.cursor is not None or (not keys and offset):
@@ -321,7 +322,7 @@ def count(connection: sqlite3.Connection, where: str, args: Args) -> int:
 
 def find_keys(connection: sqlite3.Connection, query: ExperimentQuery, interrupt: Interrupt | None) -> array[int]:
     """The seq of everything that matches, in order."""
-    where, args = matching(query)
+    where, args = _joined(" AND ", [matching(query), *_created_range(query)])
     keys: array[int] = array("q")
     cursor = connection.execute(f"SELECT seq FROM experiment WHERE {where} ORDER BY {ordering(query)}", args)
     while rows := cursor.fetchmany(2000):
@@ -331,14 +332,28 @@ def find_keys(connection: sqlite3.Connection, query: ExperimentQuery, interrupt:
     return keys
 
 
-def _after_cursor(connection: sqlite3.Connection, query: ExperimentQuery) -> Sql:
+def _created_range(query: ExperimentQuery) -> list[Sql]:
+    """What the bounds of created_at mean for seq, so that a list in this order is read from where they begin."""
+    if query.order_by != "created_at":
+        return []
+    bounds: list[Sql] = []
+    # A cursor is a bound itself, on the side that the list has left behind; with three SQLite prefers to sort.
+    if query.created_after is not None and (query.cursor is None or query.order_desc):
+        bounds.append(("seq >= ?", [labels.slot_begin(query.created_after)]))
+    if query.created_before is not None and (query.cursor is None or not query.order_desc):
+        bounds.append(("seq <= ?", [labels.slot_end(query.created_before)]))
+    return bounds
+
+
+def _after_cursor(connection: sqlite3.Connection, query: ExperimentQuery) -> list[Sql]:
+    """Conditions for what comes after the cursor, each a range of an index; in the order of the list."""
     value, created_at, name = read_cursor(query)
     before, after = labels.pivots(connection, (created_at, name))
-    beyond, bound = ("seq < ?", before) if query.order_desc else ("seq > ?", after)
-    if query.order_by == "created_at":
-        return beyond, [bound]
+    comparison, bound = ("<", before) if query.order_desc else (">", after)
+    column = query.order_by
+    if column == "created_at":
+        return [(f"seq {comparison} ?", [bound])]
     if value is None:
-        return f"({query.order_by} IS NULL AND {beyond})", [bound]
-    comparison = "<" if query.order_desc else ">"
-    sql = f"({query.order_by} {comparison} ? OR ({query.order_by} = ? AND {beyond}) OR {query.order_by} IS NULL)"
-    return sql, [value, value, bound]
+        return [(f"{column} IS NULL AND seq {comparison} ?", [bound])]
+    beyond: Sql = (f"({column}, seq) {comparison} (?, ?)", [value, bound])
+    return [beyond, (f"{column} IS NULL", [])] if column in _NULLABLE_COLUMNS else [beyond]

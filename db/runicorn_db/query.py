@@ -13,6 +13,7 @@ from typing import Literal, get_args
 
 from runicorn_db.criteria import STATUSES, Criteria
 from runicorn_db.errors import InvalidQuery
+from runicorn_db.text import is_unicode
 
 OrderField = Literal[
     "created_at",
@@ -59,7 +60,7 @@ def _check_finite(name: str, value: float | None) -> None:
 def _check_text(name: str, value: str | None) -> None:
     if value is not None and "\0" in value:
         raise InvalidQuery(f"{name} must not contain NUL")
-    if value is not None and any("\ud800" <= character <= "\udfff" for character in value):
+    if value is not None and not is_unicode(value):
         raise InvalidQuery(f"{name} must be valid Unicode, not '{shown(value)}'")
 
 

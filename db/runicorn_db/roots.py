@@ -11,6 +11,7 @@ from pony import orm
 from runicorn_db.database import Database, translated
 from runicorn_db.errors import InvalidQuery, UnknownRoot
 from runicorn_db.query import Problem, Root, shown
+from runicorn_db.text import is_unicode
 
 
 def roots(database: Database) -> list[Root]:
@@ -52,7 +53,7 @@ def problems(database: Database) -> list[Problem]:
 def find(database: Database, name_or_path: str) -> Root:
     """The root of that name, or else of that path. Raises `UnknownRoot`."""
     known = roots(database)
-    path = _absolute(name_or_path)
+    path = _absolute(name_or_path) if name_or_path else None
     for matches in (lambda r: r.name == name_or_path, lambda r: r.path == path):
         for root in known:
             if matches(root):
@@ -63,10 +64,10 @@ def find(database: Database, name_or_path: str) -> Root:
 
 def add(database: Database, path: str | os.PathLike[str], name: str | None) -> Root:
     absolute = _absolute(path)
-    try:
-        absolute.encode()
-    except UnicodeEncodeError:
-        raise InvalidQuery(f"The path of a root must be valid Unicode: {absolute!a}") from None
+    if name is not None:
+        _check_name(name)
+    if not is_unicode(absolute):
+        raise InvalidQuery(f"The path of a root must be valid Unicode: {absolute!a}")
     if not Path(absolute).is_dir():
         raise InvalidQuery(f"{absolute} is not a folder: a root is the folder that Runicorn writes to")
     with database.writing() as connection:
@@ -91,17 +92,27 @@ def remove(database: Database, name_or_path: str) -> None:
 
 def rename(database: Database, name_or_path: str, name: str) -> Root:
     root = find(database, name_or_path)
-    if not name.strip() or "\0" in name:
-        raise InvalidQuery("A root needs a name")
-    if any(other.name == name and other.path != root.path for other in roots(database)):
-        raise InvalidQuery(f"A root called '{shown(name)}' is there already")
+    _check_name(name)
     with database.writing() as connection:
+        if connection.execute("SELECT 1 FROM root WHERE name = ? AND path <> ?", (name, root.path)).fetchone():
+            raise InvalidQuery(f"A root called '{shown(name)}' is there already")
         connection.execute("UPDATE root SET name = ? WHERE path = ?", (name, root.path))
     return find(database, root.path)
 
 
+def _check_name(name: str) -> None:
+    if not name.strip():
+        raise InvalidQuery("A root needs a name")
+    if "\0" in name or not is_unicode(name):
+        raise InvalidQuery(f"The name of a root must be valid Unicode without NUL, not '{shown(name)}'")
+
+
 def _absolute(path: str | os.PathLike[str]) -> str:
-    return os.path.realpath(Path(path).expanduser())
+    # os.path, not pathlib: the home of a user who does not exist is a path like any other.
+    text = os.path.expanduser(path)
+    if "\0" in text:
+        raise InvalidQuery(f"A path cannot contain NUL: '{shown(text)}'")
+    return os.path.realpath(text)
 
 
 def _free_name(path: Path, taken: set[str]) -> str:

@@ -39,6 +39,7 @@ from runicorn_db.query import (
     shown,
 )
 from runicorn_db.rows import read_detail, read_rows
+from runicorn_db.text import is_unicode
 
 _INLINE_FILES = 20
 """Up to so many marker files are written before a change returns; more follow in the background."""
@@ -108,12 +109,14 @@ class Store:
     def get(self, experiment_id: str) -> ExperimentDetail:
         """One experiment, in the trash or not. Raises `UnknownExperiment`."""
         began = time.perf_counter()
+        _check_id(experiment_id)
         with self.database.snapshot() as connection:
             detail = read_detail(connection, experiment_id)
         return replace(detail, query_time_ms=_milliseconds_since(began))
 
     def resolve(self, prefix: str) -> str:
         """The id that is `prefix` or the only one that begins with it. Raises `UnknownExperiment`, `InvalidQuery`."""
+        _check_id(prefix)
         with self.database.snapshot() as connection:
             sql = "SELECT id FROM experiment WHERE id >= ? AND substr(id, 1, ?) = ? ORDER BY id LIMIT 3"
             found = [name for (name,) in connection.execute(sql, (prefix, len(prefix), prefix))] if prefix else []
@@ -126,6 +129,7 @@ class Store:
     def series(self, query: MetricsQuery) -> MetricTable:
         """Series of one experiment as columns. Raises `UnknownExperiment`."""
         began = time.perf_counter()
+        _check_id(query.experiment_id)
         with self.database.snapshot() as connection:
             seq = _key_of(connection, query.experiment_id)
             table = series.read_table(connection, seq, query)
@@ -333,6 +337,11 @@ def _milliseconds_since(began: float) -> float:
 def _check_reason(reason: str) -> None:
     if len(reason) > MAX_REASON_LENGTH or "\0" in reason:
         raise InvalidQuery(f"reason must be at most {MAX_REASON_LENGTH} characters without NUL")
+
+
+def _check_id(text: str) -> None:
+    if not is_unicode(text):
+        raise UnknownExperiment(shown(text))
 
 
 def _key_of(connection: sqlite3.Connection, experiment_id: str) -> int:

@@ -8,21 +8,36 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from runicorn_db.text import fold
+from runicorn_db.errors import InvalidQuery
+from runicorn_db.query import shown
+from runicorn_db.text import fold, is_unicode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Annotation:
-    """A change; None and empty sets leave things as they are, a description `""` clears it."""
+    """A change; None and empty sets leave things as they are, a description `""` clears it.
+
+    Tags that are added are trimmed, as those of a query are. Raises `InvalidQuery` for text that cannot be kept.
+    """
 
     add_tags: frozenset[str] = frozenset()
     remove_tags: frozenset[str] = frozenset()
     description: str | None = None
     pinned: bool | None = None
 
+    def __post_init__(self) -> None:
+        for text in (*self.add_tags, *self.remove_tags, self.description or ""):
+            if "\0" in text or not is_unicode(text):
+                raise InvalidQuery(f"Tags and descriptions must be valid Unicode without NUL, not '{shown(text)}'")
+        object.__setattr__(self, "add_tags", frozenset(tag.strip() for tag in self.add_tags))
+        if "" in self.add_tags:
+            raise InvalidQuery("A tag must not be empty")
+
 
 def apply(connection: sqlite3.Connection, keys: Sequence[int], change: Annotation) -> int:
     """Apply `change` to experiments and queue their sidecar files; how many there were."""
+    if change == Annotation():
+        return 0
     for key in keys:
         if change.add_tags or change.remove_tags:
             (text,) = connection.execute("SELECT tags FROM experiment WHERE seq = ?", (key,)).fetchone()

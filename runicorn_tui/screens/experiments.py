@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
@@ -32,6 +34,8 @@ _ORDERS: tuple[OrderField, ...] = tuple(ORDER_COLUMNS)
 _ORDER_OF: dict[str, OrderField] = {column: order for order, column in ORDER_COLUMNS.items()}
 _ASCENDS: frozenset[OrderField] = frozenset(("name", "project", "status"))
 _UNDO_LOOKS_AT = 2000
+_FILL_SECONDS = 1.0
+_FIRST_PAINT_SECONDS = 0.5
 
 
 class ExperimentsScreen(BrowserScreen[None]):
@@ -50,7 +54,11 @@ class ExperimentsScreen(BrowserScreen[None]):
         self._interrupt = Interrupt()
         self._everything: int | None = None
         self._new = 0
+        self._unpainted = ExitStack()
         self._is_listed = False
+        # A first sync fills the list while one looks on.
+        self._is_filling = False
+        self._filled_at = 0.0
         self._sync = ""
         self._address: str | None = None
         self._roots: Sequence[Root] | None = None
@@ -71,11 +79,15 @@ class ExperimentsScreen(BrowserScreen[None]):
         yield KeyBar()
 
     def on_mount(self) -> None:
+        # Painted once, with the first rows in it, unless they take their time.
+        self._unpainted.enter_context(self.app.batch_update())
+        self.set_timer(_FIRST_PAINT_SECONDS, self._unpainted.close)
         self._show_keys()
         self._list(keep=False)
 
     def on_unmount(self) -> None:
         self._interrupt.cancel()
+        self._unpainted.close()
 
     # Listing.
 
@@ -123,6 +135,7 @@ class ExperimentsScreen(BrowserScreen[None]):
         table.empty = self._empty_text()
         table.show(rows, cursor)
         self._show_status()
+        self.call_after_refresh(self._unpainted.close)
 
     async def _load(self, part: Snapshot) -> list[Experiment | None] | None:
         with self.reporting():
@@ -254,8 +267,9 @@ class ExperimentsScreen(BrowserScreen[None]):
         ids = await self.table.chosen()
         if not ids:
             return
-        listed = await self.table.listed_ids() if len(self.table.marks) else ids
-        hidden = len(set(ids).difference(listed))
+        marks, hidden = self.table.marks, 0
+        if len(marks):
+            hidden = len(marks) - sum(listed in marks for listed in await self.table.listed_ids())
         outcome = await self.app.push_screen_wait(ConfirmDelete(ids, hidden=hidden, query=str(self._criteria)))
         if outcome is not None:
             self._deleted(outcome)
@@ -332,10 +346,17 @@ class ExperimentsScreen(BrowserScreen[None]):
     # What happens outside.
 
     def on_index_changed(self, message: IndexChanged) -> None:
-        if not len(self.table.rows):
-            self._list(keep=False)
+        if self._is_filling or not len(self.table.rows):
+            self._fill()
         else:
             self._look_again(is_grown=message.report.added > 0)
+
+    def _fill(self) -> None:
+        """Lists what a first sync has found so far."""
+        self._is_filling = True
+        self._filled_at = time.monotonic()
+        if not len(self.table.marks) and self.table.range_start is None:
+            self._list(keep=self.table.cursor > 0)
 
     @work(group="live", exclusive=True)
     async def _look_again(self, *, is_grown: bool) -> None:
@@ -363,13 +384,17 @@ class ExperimentsScreen(BrowserScreen[None]):
                     table.refresh_row(index)
 
     def on_sync_moved(self, message: SyncMoved) -> None:
-        progress = message.progress
+        progress, is_empty = message.progress, not len(self.table.rows)
         if progress is None:
-            self._sync = ""
-        else:
+            self._sync, self._is_filling = "", False
+        elif progress.done < progress.total or is_empty:
             of = f"/{progress.total:,}" if progress.total else ""
-            self._sync = f"reading {safe(progress.root)}: {progress.done:,}{of}"
-        if not len(self.table.rows):
+            what = {"scan": "looking through", "list": "reading", "series": "reading metrics of"}[progress.phase]
+            self._sync = f"{what} {safe(progress.root)}: {progress.done:,}{of}"
+            has_waited = time.monotonic() - self._filled_at > _FILL_SECONDS
+            if progress.done and progress.phase == "list" and has_waited and (is_empty or self._is_filling):
+                self._fill()
+        if is_empty:
             self.table.empty = self._empty_text()
             self.table.refresh()
         self._show_status()

@@ -85,6 +85,7 @@ def columns(clock: Callable[[], float], *, in_trash: bool = False) -> list[Colum
         Column(id="age", title="age", width=5, rank=2, is_right=True, text=age, tone="muted"),
         Column(
             id="duration",
+            is_extra=True,
             title="duration",
             width=10,
             rank=7,
@@ -94,6 +95,7 @@ def columns(clock: Callable[[], float], *, in_trash: bool = False) -> list[Colum
         ),
         Column(
             id="size",
+            is_extra=True,
             title="size",
             width=7,
             rank=8,
@@ -101,10 +103,26 @@ def columns(clock: Callable[[], float], *, in_trash: bool = False) -> list[Colum
             text=lambda e: format.size(e.size_bytes),
             tone="muted",
         ),
-        Column(id="tags", title="tags", width=10, grow=14, rank=9, text=lambda e: " ".join(e.tags), tone="muted"),
-        Column(id="id", title="id", width=22, rank=10, text=lambda e: e.id, tone="muted"),
         Column(
-            id="host", title="host", width=8, grow=10, rank=11, text=lambda e: format.text(e.hostname), tone="muted"
+            id="tags",
+            is_extra=True,
+            title="tags",
+            width=10,
+            grow=14,
+            rank=9,
+            text=lambda e: " ".join(e.tags),
+            tone="muted",
+        ),
+        Column(id="id", is_extra=True, title="id", width=22, rank=10, text=lambda e: e.id, tone="muted"),
+        Column(
+            id="host",
+            is_extra=True,
+            title="host",
+            width=8,
+            grow=10,
+            rank=11,
+            text=lambda e: format.text(e.hostname),
+            tone="muted",
         ),
     ]
 

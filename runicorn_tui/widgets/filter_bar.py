@@ -96,7 +96,7 @@ class FilterBar(Vertical):
         self._send()
 
     def show_count(self, content: Content) -> None:
-        self.query_one("#filter-count", Static).update(content)
+        self.query_one("#filter-count", Static).update(content, layout=False)
 
     def show_notes(self, notes: Sequence[Note]) -> None:
         """Marks the first wrong word and says what is wrong with it; no notes, no line."""

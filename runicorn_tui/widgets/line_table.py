@@ -57,7 +57,10 @@ class RowList(Generic[Row]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column(Generic[Row]):
-    """`width` is what it needs, `grow` how many more cells it likes to have; a low `rank` stays longest."""
+    """`width` is what it needs, `grow` how many more cells it likes to have; a low `rank` stays longest.
+
+    `is_extra`: rather room for the others than this one.
+    """
 
     id: str
     title: str
@@ -67,6 +70,7 @@ class Column(Generic[Row]):
     grow: int = 0
     tone: Callable[[Row], Tone] | Tone = "plain"
     is_right: bool = False
+    is_extra: bool = False
 
 
 def fit(text: str, width: int, *, is_right: bool = False) -> str:
@@ -80,20 +84,24 @@ def fit(text: str, width: int, *, is_right: bool = False) -> str:
 
 
 def widths(columns: Sequence[Column[Row]], room: int) -> dict[str, int]:
-    """Column id -> width for the columns that fit: low ranks first, what is left over to those that like to grow."""
-    chosen: dict[str, int] = {}
+    """Column id -> width for the columns that fit, low ranks first; what is left over is shared out by `grow`.
+
+    An extra column comes only while the others can still take a third of what they like.
+    """
+    chosen: list[Column[Row]] = []
     for column in sorted(columns, key=lambda column: column.rank):
         needed = column.width + (GAP if chosen else 0)
-        if needed > room:
+        comfort = sum(other.grow for other in (*chosen, column)) // 3 if column.is_extra else 0
+        if needed + comfort > room:
             break
-        chosen[column.id] = column.width
+        chosen.append(column)
         room -= needed
-    for column in sorted(columns, key=lambda column: column.rank):
-        if column.id in chosen and column.grow:
-            more = min(column.grow, room)
-            chosen[column.id] += more
-            room -= more
-    return chosen
+    likes = sum(column.grow for column in chosen)
+    share = min(1.0, room / likes) if likes else 0.0
+    found = {column.id: column.width + int(column.grow * share) for column in chosen}
+    if chosen and share < 1:
+        found[chosen[0].id] += room - sum(int(column.grow * share) for column in chosen)
+    return found
 
 
 class LineTable(ScrollView, Generic[Row], can_focus=True):
@@ -146,6 +154,8 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
 
     def grown(self) -> None:
         """The same rows, now with another length."""
+        if self.virtual_size.height == len(self.rows) + 1:
+            return
         self.cursor = max(0, min(self.cursor, len(self.rows) - 1))
         self._set_virtual_size()
         self.refresh()

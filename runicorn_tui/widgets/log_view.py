@@ -301,13 +301,6 @@ class LogView(ScrollView, can_focus=True):
         else:
             await self.go(found - self.size.height // 2)
 
-    def forget_search(self) -> None:
-        """No line is marked, and the next search begins at the screen's first line."""
-        self._search += 1
-        self.needle, self.found = "", None
-        self.refresh()
-        self.post_message(self.Moved())
-
 
 def _read(file: LogFile, page: int) -> list[Text]:
     return [styled(line) for line in file.lines(page * _PAGE, _PAGE)]

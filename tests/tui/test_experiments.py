@@ -108,7 +108,7 @@ def test_columns_leave_by_rank_when_it_gets_narrow(four_hundred: Store) -> None:
             (40, ["name", "status", "age"]),
             (60, ["name", "status", "best", "age"]),
             (80, every[:6]),
-            (100, every[:8]),
+            (100, every[:7]),
             (160, every),
         ):
             await browser.pilot.resize_terminal(width, 24)
@@ -332,10 +332,40 @@ def test_a_first_sync_says_how_far_it_is_and_fills_the_list(store: Store, tmp_pa
         browser.app.post_message(SyncMoved(progress))
         await browser.until(lambda: "reading lab: 120/400" in browser.text)
         indexed.add(store, indexed.varied(30), root=tmp_path / "root")
-        browser.app.post_message(IndexChanged(SyncReport(added=30)))
+        browser.app.post_message(SyncMoved(SyncProgress(root="lab", phase="list", done=150, total=400)))
         await browser.until(lambda: "1/30" in browser.text)
+        late = indexed.Entry(id="20260101_000000_ffffff", name="late", created_at=indexed.NOW)
+        indexed.add(store, [late], root=tmp_path / "root")
+        browser.app.post_message(IndexChanged(SyncReport(added=31)))
+        await browser.until(lambda: "1/31" in browser.text)
+        assert browser.current == "late"
         browser.app.post_message(SyncMoved(None))
         await browser.until(lambda: "reading" not in browser.text)
+
+
+def test_a_sync_that_finds_nothing_new_says_nothing(four_hundred: Store) -> None:
+    async def script(browser: Browser) -> None:
+        before = browser.text
+        for phase in ("scan", "list", "series"):
+            browser.app.post_message(SyncMoved(SyncProgress(root="lab", phase=phase, done=0, total=0)))
+        await browser.settle()
+        assert browser.text == before
+
+    drive(four_hundred, script)
+
+
+def test_rows_and_cursor_stay_when_an_unmarked_list_is_filled(store: Store, tmp_path: Path) -> None:
+    async def script(browser: Browser) -> None:
+        indexed.add(store, indexed.varied(30), root=tmp_path / "root")
+        browser.app.post_message(IndexChanged(SyncReport(added=30)))
+        await browser.until(lambda: "1/30" in browser.text)
+        await browser.press("down", "down")
+        before = browser.current
+        late = indexed.Entry(id="20260101_000000_ffffff", name="late", created_at=indexed.NOW)
+        indexed.add(store, [late], root=tmp_path / "root")
+        browser.app.post_message(IndexChanged(SyncReport(added=1)))
+        await browser.until(lambda: "4/31" in browser.text)
+        assert browser.current == before
 
     drive(store, script)
 
