@@ -120,7 +120,8 @@ class RunicornApp(App[None]):
         # The style sheet is read before the theme is set.
         return THEME.variables
 
-    def on_mount(self) -> None:
+    def on_load(self) -> None:
+        # Before the terminal is switched to full screen.
         self._forget_signals = on_end_signals(self._end)
 
     def first_rows_are_shown(self) -> None:
@@ -210,7 +211,7 @@ class RunicornApp(App[None]):
     @work(group="server", exclusive=True)
     async def action_toggle_server(self) -> None:
         if self._make_server is None:
-            self.notify("This session has no REST server.", markup=False)
+            self.notify("No REST server can be started from here.", markup=False)
             return
         running, self._server = self._server, None
         if running is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import sys
+import textwrap
 from collections.abc import Sequence
 from importlib import import_module
 from io import TextIOWrapper
@@ -16,7 +17,7 @@ from click.shell_completion import CompletionItem, shell_complete
 from runicorn_db import __version__
 from runicorn_db.errors import StoreError
 from runicorn_tui.exit_codes import FAILURE, INTERRUPTED, OK, OUTPUT_CLOSED, USAGE, exit_code_of
-from runicorn_tui.settings import InvalidSetting
+from runicorn_tui.settings import InvalidSetting, explanations, user_file
 
 PROGRAM = "runicorn-tui"
 COMPLETION_VARIABLE = "_RUNICORN_TUI_COMPLETE"
@@ -52,10 +53,19 @@ Examples:
   runicorn-tui rm --where 'status:failed age>30d' --dry-run
 
 \b
+Settings, as RUNICORN_TUI_DB and so on in the environment, or as db = "..." in
+.runicorn-tui.toml here or in {user_file}:
+{settings}
+
+\b
 Exit codes:
   0 ok   1 failure   2 usage   3 the index cannot be used   4 not found
   5 partly failed   130 interrupted   141 whoever read the output went away
 """
+
+
+def _setting_names() -> str:
+    return textwrap.fill(", ".join(explanations()), 76, initial_indent="  ", subsequent_indent="  ")
 
 
 class Commands(click.Group):
@@ -91,7 +101,7 @@ class Commands(click.Group):
 @click.group(
     cls=Commands,
     help=_HELP,
-    epilog=_EPILOG,
+    epilog=_EPILOG.format(user_file=user_file(), settings=_setting_names()),
     subcommand_metavar="[ROOT]... | COMMAND ...",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
@@ -134,17 +144,27 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except StoreError as error:
         return _fail(error, exit_code_of(error))
     except OSError as error:
-        return _fail(error, FAILURE)
+        # str(error) would begin with the number of the error.
+        reason = error.strerror or str(error)
+        return _fail(reason if error.filename is None else f"{error.filename!s}: {reason}", FAILURE)
     return result if isinstance(result, int) else OK
 
 
-def _fail(error: Exception, code: int) -> int:
+def _fail(error: Exception | str, code: int) -> int:
     from runicorn_tui.terminal import safe
 
     click.echo(f"{PROGRAM}: {safe(error)}", err=True)
     return code
 
 
+def _fill_closed_streams() -> None:
+    """What the caller closed (`>&-`) becomes /dev/null: the index must not get the number of stdout."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  open as long as the program
+
+
 def main() -> NoReturn:
+    _fill_closed_streams()
     instruction = os.environ.get(COMPLETION_VARIABLE)
     sys.exit(shell_complete(cli, {}, PROGRAM, COMPLETION_VARIABLE, instruction) if instruction else run())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,15 +55,32 @@ def _make_private(directory: Path) -> bool:
     return False
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is a file. Raises IndexUnusable when that cannot be known."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        sentence = f"Cannot open the index {path}: {error.strerror}; name another file with --db"
+        raise IndexUnusable(sentence) from error
+    return True
+
+
+def option(settings: Settings) -> str:
+    """What a command line that we suggest needs at its end, to work on this index and not on the default one."""
+    return "" if settings.db is None else f" --db {shlex.quote(str(settings.db))}"
+
+
 def open_index(settings: Settings, *, create: bool = False) -> Store:
     """The store of the index in force. With `create` a missing one is made.
 
     Raises IndexUnusable, with what to run, when there is none.
     """
     path = index_path(settings)
-    if not create and not path.exists():
-        db = "" if settings.db is None else f" --db {settings.db}"
-        raise IndexUnusable(f"There is no index at {path} yet; make one with: runicorn-tui sync [ROOT]...{db}")
+    if not create and not is_there(path):
+        advice = f"make one with: runicorn-tui sync [ROOT]...{option(settings)}"
+        raise IndexUnusable(f"There is no index at {path} yet; {advice}")
     from runicorn_db.store import Store
 
     return Store(path)

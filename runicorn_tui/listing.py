@@ -15,10 +15,10 @@ COLUMNS = (
     Column(title="NAME", is_elastic=True),
     Column(title="STATUS"),
     Column(title="BEST", align="right"),
-    Column(title="METRIC", is_elastic=True),
-    Column(title="AGE", align="right"),
-    Column(title="DURATION", align="right"),
-    Column(title="SIZE", align="right"),
+    Column(title="METRIC", is_elastic=True, is_extra=True),
+    Column(title="AGE", align="right", is_extra=True),
+    Column(title="DURATION", align="right", is_extra=True),
+    Column(title="SIZE", align="right", is_extra=True),
 )
 
 

@@ -106,11 +106,12 @@ def shortened(text: str, columns: int) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """`is_elastic` columns give way when a terminal is too narrow."""
+    """When a terminal is too narrow, `is_elastic` columns give way; when it still is, the last `is_extra` ones go."""
 
     title: str
     align: Literal["left", "right"] = "left"
     is_elastic: bool = False
+    is_extra: bool = False
 
 
 class Table:
@@ -133,23 +134,35 @@ class Table:
             self._write(row)
 
     def _fitted(self, rows: list[list[str]]) -> list[int]:
+        """The width of each column; 0 for one that is not shown."""
         titles = [column.title for column in self._columns]
         widths = [max(map(width, cells)) for cells in zip(titles, *rows, strict=True)]
-        if self._is_terminal:
-            surplus = sum(widths) + 2 * (len(widths) - 1) - shutil.get_terminal_size().columns
-            elastic = [i for i, column in enumerate(self._columns) if column.is_elastic]
-            while surplus > 0 and elastic:
-                widest = max(elastic, key=lambda i: widths[i])
-                if widths[widest] <= _NARROWEST:
-                    break
-                widths[widest] -= 1
-                surplus -= 1
+        if not self._is_terminal:
+            return widths
+        least = [min(w, _NARROWEST) if c.is_elastic else w for w, c in zip(widths, self._columns, strict=True)]
+        extra = [i for i, column in enumerate(self._columns) if column.is_extra]
+        while self._surplus(least) > 0 and extra:
+            dropped = extra.pop()
+            least[dropped] = widths[dropped] = 0
+        elastic = [i for i, column in enumerate(self._columns) if column.is_elastic and widths[i] > _NARROWEST]
+        for _ in range(self._surplus(widths)):
+            widest = max(elastic, key=lambda i: widths[i], default=None)
+            if widest is None or widths[widest] <= _NARROWEST:
+                break
+            widths[widest] -= 1
         return widths
+
+    @staticmethod
+    def _surplus(widths: Sequence[int]) -> int:
+        shown = [columns for columns in widths if columns]
+        return sum(shown) + 2 * (len(shown) - 1) - shutil.get_terminal_size().columns
 
     def _write(self, row: Sequence[str]) -> None:
         assert self._widths is not None
         cells: list[str] = []
         for text, columns, column in zip(row, self._widths, self._columns, strict=True):
+            if not columns:
+                continue
             shown = shortened(text, columns) if self._is_terminal and column.is_elastic else text
             padding = " " * max(0, columns - width(shown))
             cells.append(padding + shown if column.align == "right" else shown + padding)

@@ -53,18 +53,21 @@ def drawn(progress: SyncProgress) -> str:
     return f"{line}  [{'#' * filled}{'-' * (_BAR - filled)}] {progress.done:,} of {progress.total:,}"
 
 
-def summary(report: SyncReport) -> str:
-    """What a sync did, in one line."""
+def summary(report: SyncReport, option: str = "") -> str:
+    """What a sync did, in one line. `option`: as `index.option` says it, for the command that lists the problems."""
     counts = {
         "new": report.added,
         "changed": report.changed,
         "missing": report.missing,
-        "deleted by others": report.deleted,
-        "restored by others": report.restored,
-        "problems": report.problems,
+        "found in the trash": report.deleted,
+        "found restored": report.restored,
     }
     said = ", ".join(f"{count:,} {word}" for word, count in counts.items() if count) or "nothing changed"
     line = f"{plural(report.found, 'experiment')} found in {report.seconds:.1f} s: {said}."
     if report.problems:
-        line += " Which: runicorn-tui doctor"
-    return line if report.is_complete else f"{line} Interrupted; the next sync goes on from here."
+        line += f" {plural(report.problems, 'problem')}: see runicorn-tui doctor{option}"
+    return (
+        line
+        if report.is_complete
+        else f"{line}{'.' if report.problems else ''} Interrupted; the next sync goes on from here."
+    )

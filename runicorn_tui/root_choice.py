@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runicorn_tui.index import index_path, open_index
+from runicorn_tui.format import plural
+from runicorn_tui.index import index_path, is_there, open_index
 from runicorn_tui.output import note
 from runicorn_tui.settings import Settings
 
@@ -18,19 +19,28 @@ if TYPE_CHECKING:
     from runicorn_db.store import Store
 
 
-def open_with_roots(settings: Settings, given: Sequence[Path]) -> tuple[Store, tuple[str, ...]]:
+def open_with_roots(
+    settings: Settings, given: Sequence[Path], *, needs_root: bool = False
+) -> tuple[Store, tuple[str, ...]]:
     """The store, made if there was none, and the names of the roots to work on; none means all that it holds.
 
     Those are the given ones, otherwise the one that Runicorn itself would use. New ones are added, not read.
-    Raises UsageError for a path that is neither a folder nor a root of the index.
+    Raises UsageError for a path that is neither a folder nor a root of the index, and with `needs_root` when there is
+    no root at all; no index is made then.
     """
     paths = [path.expanduser().resolve() for path in given]
     absent = [shown for shown, path in zip(given, paths, strict=True) if not path.is_dir()]
-    if absent and not index_path(settings).exists():
+    is_new = not is_there(index_path(settings))
+    if absent and is_new:
         raise _no_folder(absent[0])
+    if needs_root and is_new and not given and _default({}) is None:
+        raise _no_root()
     store = open_index(settings, create=True)
     try:
-        return store, _names(store, given, paths)
+        names = _names(store, given, paths)
+        if needs_root and not names and not store.roots():
+            raise _no_root()
+        return store, names
     except BaseException:
         store.close()
         raise
@@ -66,6 +76,20 @@ def _default(known: dict[str, Root]) -> Path | None:
 def new_roots(store: Store, names: Sequence[str]) -> list[str]:
     """Those of the roots (none named: of all) that were never read to the end."""
     return [root.name for root in store.roots() if root.last_synced_at is None and (not names or root.name in names)]
+
+
+def note_unread(store: Store, names: Sequence[str]) -> tuple[int, int]:
+    """Says which of the roots (none named: of all) could not be read; how many those are, and of how many."""
+    chosen = [root for root in store.roots() if not names or root.name in names]
+    unread = [root for root in chosen if root.state in ("unreadable", "empty")]
+    for root in unread:
+        kept = f"; what the index holds of it ({plural(root.experiments, 'experiment')}) stays"
+        note(f"Root {root.name} was not read: {root.problem or root.path}{kept if root.experiments else ''}.")
+    return len(unread), len(chosen)
+
+
+def _no_root() -> click.UsageError:
+    return click.UsageError("There is no storage root here: name one, as in runicorn-tui sync ~/runs")
 
 
 def _no_folder(path: Path) -> click.UsageError:

@@ -14,10 +14,18 @@ import platformdirs
 APP_NAME = "runicorn-tui"
 ENVIRONMENT_PREFIX = "RUNICORN_TUI_"
 PROJECT_FILE = ".runicorn-tui.toml"
+_ENVIRONMENT = "environment"
 
 
 class InvalidSetting(ValueError):
-    """A setting that cannot be used; `str(error)` names where it was read and what is allowed."""
+    """A setting that cannot be used; `str(error)` names where it was read and what is allowed.
+
+    `setting` is the name of one whose value is out of range.
+    """
+
+    def __init__(self, sentence: str, setting: str | None = None) -> None:
+        super().__init__(sentence)
+        self.setting = setting
 
 
 def _help(sentence: str) -> dict[str, str]:
@@ -53,10 +61,11 @@ class Settings:
 
     def __post_init__(self) -> None:
         if not 0 <= self.port <= 65535:
-            raise InvalidSetting(f"port must be from 0 to 65535, not {self.port}")
+            raise InvalidSetting(f"port must be from 0 to 65535, not {self.port}", "port")
         for name in ("running_interval", "full_interval"):
             if not 0.1 <= getattr(self, name) <= 86400:
-                raise InvalidSetting(f"{name} must be from 0.1 to 86400 seconds, not {getattr(self, name)}")
+                sentence = f"{name} must be from 0.1 to 86400 seconds, not {getattr(self, name)}"
+                raise InvalidSetting(sentence, name)
 
 
 def explanations() -> dict[str, str]:
@@ -79,11 +88,23 @@ def load(
 
     Raises InvalidSetting for unknown names, wrong types and unreadable files.
     """
-    values = _read_file(user_file())
-    values |= _read_file((directory or Path.cwd()) / PROJECT_FILE)
-    values |= _read_environment(os.environ if environment is None else environment)
-    values |= {name: value for name, value in (flags or {}).items() if value is not None}
-    return Settings(**values)
+    project_file = (directory or Path.cwd()) / PROJECT_FILE
+    sources = {
+        str(user_file()): _read_file(user_file()),
+        str(project_file): _read_file(project_file),
+        _ENVIRONMENT: _read_environment(os.environ if environment is None else environment),
+        "command line": {name: value for name, value in (flags or {}).items() if value is not None},
+    }
+    values: dict[str, Any] = {}
+    for source in sources.values():
+        values |= source
+    try:
+        return Settings(**values)
+    except InvalidSetting as error:
+        where = next((name for name in reversed(sources) if error.setting in sources[name]), None)
+        if where == _ENVIRONMENT:
+            where = f"{ENVIRONMENT_PREFIX}{error.setting}".upper()
+        raise InvalidSetting(f"{where}: {error}", error.setting) from error
 
 
 def _read_file(path: Path) -> dict[str, Any]:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import signal
+import time
 from threading import Event
 from types import FrameType
+
+_DOUBLED = 0.3
+"""Seconds: `timeout`, `uv` and others pass on a Ctrl-C that the terminal has sent already."""
 
 
 class Stopping:
@@ -16,6 +20,7 @@ class Stopping:
     def __init__(self) -> None:
         self.event = Event()
         self.signal: signal.Signals | None = None
+        self._asked_at = 0.0
         self._previous: dict[signal.Signals, signal.Handlers | object] = {}
 
     @property
@@ -30,8 +35,12 @@ class Stopping:
         return self
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        now = time.monotonic()
         if self.is_asked:
+            if now - self._asked_at < _DOUBLED:
+                return
             raise KeyboardInterrupt
+        self._asked_at = now
         self.signal = signal.Signals(number)
         self.event.set()
 

@@ -55,8 +55,7 @@ def refusal(environ: Mapping[str, str] | None = None) -> str | None:
     environ = os.environ if environ is None else environ
     term = environ.get("TERM", "")
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        hint = " (over ssh: ssh -t)" if environ.get("SSH_CONNECTION") else ""
-        return f"The browser needs a terminal, and this is not one{hint}."
+        return "The browser needs a terminal, and this is not one."
     if term in ("", "dumb", "unknown"):
         return f"The browser needs a terminal that can move its cursor, and TERM is '{safe(term)}'."
     return None

@@ -247,7 +247,9 @@ def _prepare_file(path: Path) -> None:
     except IsADirectoryError:
         raise errors.NotAnIndex(f"{path} is a folder: name a file with --db") from None
     except OSError as error:
-        raise errors.IndexUnusable(f"Cannot open the index {path}: {error.strerror}") from error
+        raise errors.IndexUnusable(
+            f"Cannot open the index {path}: {error.strerror}; name another file with --db"
+        ) from error
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise errors.NotAnIndex(f"{path} is not a regular file: name another one with --db")
@@ -256,7 +258,7 @@ def _prepare_file(path: Path) -> None:
         os.close(descriptor)
     if head and head != b"SQLite format 3\0":
         raise errors.NotAnIndex(
-            f"{path} is not an index of runicorn-tui; it was left alone: name another file with --db"
+            f"{path} is not an index of runicorn-tui; it was left alone: move it away, or name another file with --db"
         )
 
 
@@ -299,8 +301,8 @@ def _unusable_if_broken(path: Path) -> Iterator[None]:
         raise errors.IndexUnusable(f"{path} is in use by another process that does not let go: try again") from None
     except (sqlite3.Error, DBException, UnicodeDecodeError) as error:
         raise errors.NotAnIndex(
-            f"{path} cannot be used as an index ({error}); it was left alone: see `runicorn-tui doctor`,"
-            " or name another file with --db"
+            f"{path} cannot be used as an index ({error}); it was left alone: move it away and make it again with"
+            " runicorn-tui sync ROOT..., or name another file with --db"
         ) from error
 
 

@@ -143,13 +143,15 @@ def _insert(connection: sqlite3.Connection, root_id: int, seq: int, run: ReadRun
 
 
 def _update(connection: sqlite3.Connection, root_id: int, known: _Stored, run: ReadRun, counts: Counts) -> None:
-    record, seq = run.record, known.seq
+    record = run.record
+    # Asked again: an update before this one may have numbered its instant anew.
+    (seq,) = connection.execute("SELECT seq FROM experiment WHERE id = ?", (record.id,)).fetchone()
     has_moved = (known.root_id, known.path) != (root_id, record.path)
     if known.created_at != record.created_at:
         seq = labels.place(connection, [(record.created_at, record.id)])[record.id]
         # Everything that hangs on it follows by cascade.
         connection.execute(
-            "UPDATE experiment SET seq = ?, created_at = ? WHERE seq = ?", (seq, record.created_at, known.seq)
+            "UPDATE experiment SET seq = ?, created_at = ? WHERE id = ?", (seq, record.created_at, record.id)
         )
     values = _columns(record, last_event_at=known.last_event_at) | {
         "root_id": root_id,

@@ -64,6 +64,8 @@ def find(database: Database, name_or_path: str) -> Root:
 
 def add(database: Database, path: str | os.PathLike[str], name: str | None) -> Root:
     absolute = _absolute(path)
+    if not os.fspath(path):
+        raise InvalidQuery("A root needs a path")
     if name is not None:
         _check_name(name)
     if not is_unicode(absolute):

@@ -317,10 +317,10 @@ class Store:
 
     # --- marker and sidecar files
 
-    def flush_outbox(self) -> int:
+    def flush_outbox(self, should_stop: Callable[[], bool] = lambda: False) -> int:
         """Write the marker and sidecar files that are due; how many are still waiting (read-only roots, say)."""
         with self._outbox_lock:
-            return outbox.flush(self.database, should_stop=self._is_closing.is_set)
+            return outbox.flush(self.database, should_stop=lambda: self._is_closing.is_set() or should_stop())
 
     def _write_files(self, changed: int) -> None:
         if 0 < changed <= _INLINE_FILES:
@@ -335,8 +335,8 @@ def _milliseconds_since(began: float) -> float:
 
 
 def _check_reason(reason: str) -> None:
-    if len(reason) > MAX_REASON_LENGTH or "\0" in reason:
-        raise InvalidQuery(f"reason must be at most {MAX_REASON_LENGTH} characters without NUL")
+    if len(reason) > MAX_REASON_LENGTH or "\0" in reason or not is_unicode(reason):
+        raise InvalidQuery(f"reason must be at most {MAX_REASON_LENGTH} characters of valid Unicode without NUL")
 
 
 def _check_id(text: str) -> None:

@@ -103,7 +103,7 @@ def _best_metrics(connection: sqlite3.Connection, live: Sql) -> dict[str, tuple[
         "SELECT project, best_metric_name, coalesce(best_metric_mode, 'max') AS mode, count(*), max(best_metric_value),"
         f" min(best_metric_value) FROM experiment WHERE {where}"
         " AND best_metric_name IS NOT NULL AND best_metric_value IS NOT NULL"
-        " GROUP BY project, best_metric_name, mode ORDER BY project, count(*), best_metric_name DESC"
+        " GROUP BY project, best_metric_name, mode ORDER BY project, count(*), best_metric_name DESC, mode"
     )
     rows = connection.execute(sql, args)
     # The last row of a project wins: the order puts the most used metric there.

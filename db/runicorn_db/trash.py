@@ -11,10 +11,9 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from itertools import islice
 
 from runicorn_db.errors import UnknownBatch
-from runicorn_db.query import DeletePreview, Source
+from runicorn_db.query import DeletePreview, Experiment, Source
 from runicorn_db.rows import read_rows
 
 _SAMPLE = 10
@@ -75,7 +74,8 @@ def take_back(connection: sqlite3.Connection, keys: Sequence[int]) -> int:
 
 def batch_keys(connection: sqlite3.Connection, batch_id: int) -> list[int]:
     """What is still in the trash of a batch. Raises `UnknownBatch`."""
-    if connection.execute("SELECT 1 FROM batch WHERE id = ?", (batch_id,)).fetchone() is None:
+    is_number = 0 < batch_id < 1 << 63
+    if not is_number or connection.execute("SELECT 1 FROM batch WHERE id = ?", (batch_id,)).fetchone() is None:
         raise UnknownBatch(f"Batch {batch_id} not found")
     sql = "SELECT seq FROM experiment WHERE batch_id = ? ORDER BY seq DESC"
     return [seq for (seq,) in connection.execute(sql, (batch_id,))]
@@ -83,25 +83,47 @@ def batch_keys(connection: sqlite3.Connection, batch_id: int) -> list[int]:
 
 def preview(connection: sqlite3.Connection, ids: Iterable[str]) -> DeletePreview:
     """What deleting `ids` would move to the trash."""
+    wanted = json.dumps(list(ids))
+    chosen = "experiment.id IN (SELECT value FROM json_each(?)) AND deleted_at IS NULL"
+    by_status: Counter[str] = Counter()
+    by_project: Counter[str] = Counter()
+    sizes, index_only = 0, 0
+    created: list[float] = []
     sql = (
-        "SELECT seq, experiment.id, status, project, coalesce(size_bytes, 0), created_at, is_pinned, is_writable"
-        " FROM experiment JOIN root ON root.id = root_id"
-        " WHERE experiment.id IN (SELECT value FROM json_each(?)) AND deleted_at IS NULL ORDER BY seq DESC"
+        "SELECT status, project, count(*), coalesce(sum(size_bytes), 0), sum(NOT is_writable), min(created_at),"
+        f" max(created_at) FROM experiment JOIN root ON root.id = root_id WHERE {chosen} GROUP BY status, project"
     )
-    rows = connection.execute(sql, (json.dumps(list(ids)),)).fetchall()
-    first = [row[0] for row in islice(rows, _SAMPLE)]
-    last = [row[0] for row in rows[_SAMPLE:][-_SAMPLE:]]
-    sample = [experiment for experiment in read_rows(connection, first + last) if experiment is not None]
+    for status, project, count, size, unwritable, oldest, newest in connection.execute(sql, (wanted,)):
+        by_status[status] += count
+        by_project[project] += count
+        sizes += size
+        index_only += unwritable
+        created += oldest, newest
+    protected = f"SELECT id, status, is_pinned FROM experiment WHERE {chosen} AND (status = 'running' OR is_pinned)"
+    guarded = connection.execute(f"{protected} ORDER BY seq DESC", (wanted,)).fetchall()
+    first, last = _ends(connection, chosen, wanted, total=sum(by_status.values()))
     return DeletePreview(
-        total=len(rows),
-        size_bytes=sum(row[4] for row in rows),
-        by_status=dict(Counter(row[2] for row in rows).most_common()),
-        by_project=dict(Counter(row[3] for row in rows).most_common()),
-        running=tuple(row[1] for row in rows if row[2] == "running"),
-        pinned=tuple(row[1] for row in rows if row[6]),
-        first=tuple(sample[: len(first)]),
-        last=tuple(sample[len(first) :]),
-        created_from=rows[-1][5] if rows else None,
-        created_to=rows[0][5] if rows else None,
-        index_only=sum(not row[7] for row in rows),
+        total=sum(by_status.values()),
+        size_bytes=sizes,
+        by_status=dict(by_status.most_common()),
+        by_project=dict(by_project.most_common()),
+        running=tuple(name for name, status, _ in guarded if status == "running"),
+        pinned=tuple(name for name, _, is_pinned in guarded if is_pinned),
+        first=first,
+        last=last,
+        created_from=min(created, default=None),
+        created_to=max(created, default=None),
+        index_only=index_only,
     )
+
+
+def _ends(
+    connection: sqlite3.Connection, chosen: str, wanted: str, *, total: int
+) -> tuple[tuple[Experiment, ...], tuple[Experiment, ...]]:
+    """The newest and, where there are more, the oldest of what was chosen."""
+    sql = f"SELECT seq FROM experiment WHERE {chosen} ORDER BY seq"
+    newest = connection.execute(f"{sql} DESC LIMIT ?", (wanted, _SAMPLE)).fetchall()
+    oldest = connection.execute(f"{sql} LIMIT ?", (wanted, max(0, min(_SAMPLE, total - _SAMPLE)))).fetchall()
+    rows = [read_rows(connection, [seq for (seq,) in keys]) for keys in (newest, oldest[::-1])]
+    first, last = (tuple(row for row in part if row is not None) for part in rows)
+    return first, last

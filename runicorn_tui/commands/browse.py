@@ -73,17 +73,21 @@ def _print_plain(store: Store, names: tuple[str, ...], settings: Settings, reaso
     from runicorn_db.sync import sync
     from runicorn_tui import output
     from runicorn_tui.commands.ls import print_experiments
+    from runicorn_tui.index import option
     from runicorn_tui.progress import ProgressLine, summary
+    from runicorn_tui.root_choice import note_unread
     from runicorn_tui.stopping import Stopping
 
     if settings.watch and store.roots():
         with Stopping() as stopping, ProgressLine() as progress:
             report = sync(store, names or None, progress=progress, should_stop=lambda: stopping.is_asked)
-        output.note(summary(report))
+        note_unread(store, names)
+        output.note(summary(report, option(settings)))
         if not report.is_complete:
             return INTERRUPTED
     listed, total = print_experiments(store, ExperimentQuery(roots=names), limit=PLAIN_ROWS, form="table")
     if not total:
         output.note("There are no experiments here: name a storage root, as in runicorn-tui ~/runs")
-    output.note(f"{listed:,} of {total:,} experiments. {reason} Over ssh: ssh -t HOST runicorn-tui")
+    output.note(f"{listed:,} of {total:,} experiments.")
+    output.note(f"{reason} Run the same command in one; over ssh: ssh -t HOST COMMAND")
     return OK

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 from runicorn_db.errors import UnknownExperiment
 from runicorn_tui import output
 from runicorn_tui.exit_codes import FAILURE, NOT_FOUND, OK, PARTLY_FAILED
+from runicorn_tui.format import plural
 
 if TYPE_CHECKING:
     from runicorn_db.store import Store
+    from runicorn_tui.stopping import Stopping
 
 NOT_IN_INDEX = "not found"
 
@@ -30,24 +32,38 @@ def resolve_all(store: Store, prefixes: Sequence[str]) -> tuple[list[str], dict[
     return list(ids), unknown
 
 
+def write_files(store: Store, stopping: Stopping, option: str) -> bool:
+    """Writes marker and sidecar files until all are written or it is asked to stop; False when it was stopped.
+
+    `option`: as `index.option` says it.
+    """
+    waiting = store.flush_outbox(lambda: stopping.is_asked)
+    if not stopping.is_asked:
+        return True
+    if waiting:
+        output.note(f"Interrupted: the files of {plural(waiting, 'experiment')} follow with runicorn-tui sync{option}")
+    return False
+
+
 def print_result(
     verb: str,
     results: Mapping[str, bool],
     errors: Mapping[str, str],
     *,
     as_json: bool,
-    batches: Sequence[int] | None = None,
+    answer: Mapping[str, object] | None = None,
 ) -> int:
-    """Reports each failure and returns the exit code: partly failed, or why everything failed."""
+    """Reports each failure and returns the exit code: partly failed, or why everything failed.
+
+    `answer` is more to say in the JSON.
+    """
     succeeded = sum(results.values())
     for experiment_id, reason in errors.items():
         output.note(f"{experiment_id}: {reason}")
     if as_json:
-        answer: dict[str, object] = {verb: succeeded, "failed": len(errors)}
-        if batches is not None:
-            answer["batches"] = batches
         all_results = {**results, **dict.fromkeys(errors, False)}
-        output.write_json({**answer, "results": all_results, "errors": errors})
+        counts = {verb: succeeded, "failed": len(errors)}
+        output.write_json({**counts, **(answer or {}), "results": all_results, "errors": errors})
     if not errors:
         return OK
     if succeeded:

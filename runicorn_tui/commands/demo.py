@@ -24,7 +24,10 @@ EXPERIMENTS = 200
 @click.option(
     "--experiments", type=click.IntRange(min=1), default=EXPERIMENTS, metavar="N", help="How many to make (200)."
 )
-def command(directory: Path | None, experiments: int) -> int:
+@click.option(
+    "--db", type=click.Path(path_type=Path), metavar="PATH", help="Index file; without it, one beside the experiments."
+)
+def command(directory: Path | None, experiments: int, db: Path | None) -> int:
     """Write a storage root of example experiments, some of them still training, and open the browser on it.
 
     It has an index of its own, so yours stays as it is. Remove the folder and everything is gone.
@@ -41,7 +44,7 @@ def command(directory: Path | None, experiments: int) -> int:
     place = (directory or platformdirs.user_cache_path(APP_NAME) / "demo").expanduser().resolve()
     place.mkdir(parents=True, exist_ok=True)
     root = write_demo(place / "demo", experiments)
-    settings = load({"db": place / INDEX_NAME})
+    settings = load({"db": db or place / INDEX_NAME})
     with open_index(settings, create=True) as store:
         name = store.add_root(root).name
         output.note(f"The demo is in {place}")

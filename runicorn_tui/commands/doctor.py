@@ -41,22 +41,19 @@ def command(prune: bool, db: Path | None, as_json: bool) -> None:
     import shutil
     import sqlite3
 
-    from runicorn_db.errors import NotAnIndex
-    from runicorn_tui import output
-    from runicorn_tui.index import index_path, open_index
+    from runicorn_db.filter_language import parse
+    from runicorn_db.query import ExperimentQuery
+    from runicorn_tui import format, output
+    from runicorn_tui.index import open_index
     from runicorn_tui.settings import load
 
-    settings = load({"db": db})
-    try:
-        store = open_index(settings)
-    except NotAnIndex as error:
-        path = index_path(settings)
-        advice = f"The index can be made again from the roots: move {path} away, then runicorn-tui sync ROOT..."
-        raise NotAnIndex(f"{error}\n{advice}") from error
-    with store:
+    with open_index(load({"db": db})) as store:
         pruned = store.prune() if prune else None
         waiting = store.flush_outbox()
         health, problems = store.health(), store.problems()
+        in_trash, missing = (
+            store.find(ExperimentQuery(filter=parse(f)[0])).total for f in ("is:deleted", "is:missing")
+        )
         free_bytes = shutil.disk_usage(store.path.parent).free
     is_faulty = has_wal_reset_fault(sqlite3.sqlite_version_info[:3])
     if as_json:
@@ -64,18 +61,21 @@ def command(prune: bool, db: Path | None, as_json: bool) -> None:
             **asdict(health),
             "sqlite_has_wal_reset_fault": is_faulty,
             "free_bytes": free_bytes,
+            "in_trash": in_trash,
+            "missing": missing,
             "waiting_marker_files": waiting,
             "problems": [asdict(problem) for problem in problems],
         }
         output.write_json(answer if pruned is None else {**answer, "pruned": pruned})
         return
-    _print_index(health, is_faulty=is_faulty, free_bytes=free_bytes, waiting=waiting)
+    counts = f"{health.experiments:,}, in the trash {in_trash:,}, directory missing {missing:,}"
+    _print_index(health, counts, is_faulty=is_faulty, free_bytes=free_bytes, waiting=waiting)
     _print_problems(problems)
     if pruned is not None:
-        output.note(f"{pruned:,} experiments without a directory were dropped from the index.")
+        output.note(f"Dropped from the index, as their directories are gone: {format.plural(pruned, 'experiment')}.")
 
 
-def _print_index(health: Health, *, is_faulty: bool, free_bytes: int, waiting: int) -> None:
+def _print_index(health: Health, counts: str, *, is_faulty: bool, free_bytes: int, waiting: int) -> None:
     from runicorn_tui import format, output
 
     sqlite = health.sqlite_version
@@ -87,7 +87,7 @@ def _print_index(health: Health, *, is_faulty: bool, free_bytes: int, waiting: i
             "size": f"{format.size(health.database_size_bytes)}, {format.size(free_bytes)} free on its disk",
             "schema": str(health.schema_version),
             "SQLite": sqlite,
-            "experiments": format.count(health.experiments),
+            "experiments": counts,
             "waiting": f"{format.plural(waiting, 'experiment')} whose marker file could not be written yet",
             "roots": format.count(len(health.roots)),
         }

@@ -36,7 +36,9 @@ class FilterFirst(click.Command):
     "ls",
     cls=FilterFirst,
     short_help="List experiments.",
-    epilog=options.examples(
+    epilog=options.FILTER_TERMS
+    + "\n"
+    + options.examples(
         "runicorn-tui ls",
         "runicorn-tui ls 'status:failed age>30d' --sort size_bytes",
         "runicorn-tui ls 'project:vision acc>0.9' --json | jq -r '.[].id'",
@@ -66,7 +68,7 @@ def command(
     Reads the index as it is: `runicorn-tui sync` brings it up to date.
     """
     from runicorn_tui import output
-    from runicorn_tui.index import open_index
+    from runicorn_tui.index import open_index, option
     from runicorn_tui.settings import load
 
     if as_json + as_jsonl + as_csv > 1:
@@ -75,10 +77,11 @@ def command(
     query = ExperimentQuery(
         filter=options.criteria(" ".join(words)), order_by=sort, order_desc=(sort not in _FROM_A_TO_Z) != reverse
     )
-    with open_index(load({"db": db})) as store:
+    settings = load({"db": db})
+    with open_index(settings) as store:
         listed, total = print_experiments(store, query, limit=limit, form=form)
-        if total == 0 and not store.roots():
-            output.note("The index is empty: fill it with runicorn-tui sync [ROOT]...")
+        if total == 0:
+            output.note(_why_none(store, option(settings)))
         elif listed < total:
             output.note(f"{listed:,} of {total:,} experiments; --limit 0 lists all.")
 
@@ -109,6 +112,16 @@ def print_experiments(store: Store, query: ExperimentQuery, *, limit: int, form:
             for experiments in pages:
                 table.add(cells(e, now) for e in experiments)
     return pages.listed, pages.total
+
+
+def _why_none(store: Store, option: str) -> str:
+    from runicorn_tui.root_choice import new_roots
+
+    if not store.roots():
+        return f"The index is empty: fill it with runicorn-tui sync [ROOT]...{option}"
+    if new := new_roots(store, ()):
+        return f"No experiment matches; not read yet: {', '.join(new)}. Read it with runicorn-tui sync{option}"
+    return "No experiment matches."
 
 
 class _Pages:

@@ -2,17 +2,31 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from runicorn_db.errors import InvalidQuery
 from runicorn_db.query import MAX_DOWNSAMPLE
 from runicorn_tui.commands import options
+from runicorn_tui.exit_codes import NOT_FOUND, OK, PARTLY_FAILED
+
+if TYPE_CHECKING:
+    from runicorn_db.query import MetricTable
 
 
 def _step_range(_ctx: click.Context, _option: click.Parameter, text: str | None) -> tuple[int | None, int | None]:
     from runicorn_api.forms import STEP_RANGE
 
-    return (None, None) if text is None else STEP_RANGE.read("step_range", text)
+    if text is None:
+        return None, None
+    try:
+        low, high = STEP_RANGE.read("step_range", text)
+    except InvalidQuery as error:
+        raise click.BadParameter(f"{text!r} is not A:B with whole numbers, such as 100:500, 100: or :500.") from error
+    if low is not None and high is not None and low > high:
+        raise click.BadParameter(f"{text!r} ends before it begins.")
+    return low, high
 
 
 @click.command(
@@ -41,7 +55,7 @@ def command(
     downsample: int | None,
     as_json: bool,
     as_csv: bool,
-) -> None:
+) -> int:
     """Print the metric series of one experiment, one row for each step.
 
     Downsampling keeps the first and the last row and, for each metric, those of its minimum and maximum.
@@ -62,11 +76,27 @@ def command(
             downsample=downsample,
         )
         table = store.series(query)
+        known = sorted(store.get(query.experiment_id).metrics) if table.unknown else table.metrics
     if as_json:
         from runicorn_api.answers import write_table
 
         output.write_json(write_table(table, query, max_bytes=math.inf))
-        return
+    else:
+        _print(table, as_csv=as_csv)
+    if not known:
+        output.note("This experiment has no metrics.")
+    elif table.unknown:
+        output.note(f"No such metric: {', '.join(table.unknown)}. There are: {', '.join(known)}")
+    if table.is_downsampled:
+        output.note(f"{len(table.steps):,} of {table.available_points:,} rows.")
+    if not table.unknown:
+        return OK
+    return NOT_FOUND if set(metrics) <= set(table.unknown) else PARTLY_FAILED
+
+
+def _print(table: MetricTable, *, as_csv: bool) -> None:
+    from runicorn_tui import output
+
     columns = [table.values[metric] for metric in table.metrics]
     header = ["global_step", *table.metrics]
     if as_csv:
@@ -75,7 +105,3 @@ def command(
         shown = output.Table([output.Column(title=title, align="right") for title in header])
         rows = zip(table.steps, *columns, strict=True)
         shown.add([str(step), *("" if value is None else repr(value) for value in row)] for step, *row in rows)
-    if table.unknown:
-        output.note(f"No such metric: {', '.join(table.unknown)}")
-    if table.is_downsampled:
-        output.note(f"{len(table.steps):,} of {table.available_points:,} rows.")

@@ -26,15 +26,27 @@ ids = click.argument("prefixes", nargs=-1, metavar="[ID]...")
 
 def server(command: Command) -> Command:
     """`--host` and `--port`."""
-    command = click.option("--port", type=click.IntRange(0, 65535), metavar="P", help="Port of the REST server.")(
-        command
-    )
-    return click.option("--host", metavar="H", help="Address of the REST server; 127.0.0.1 without it.")(command)
+    command = click.option(
+        "--port", type=click.IntRange(0, 65535), metavar="P", help="Port of the REST server (23300); 0: a free one."
+    )(command)
+    return click.option("--host", metavar="H", help="Address of the REST server (127.0.0.1).")(command)
 
 
 def examples(*lines: str) -> str:
     """An epilog that shows command lines as they are typed."""
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+FILTER_TERMS = """\b
+FILTER is terms that all must match; `or` separates alternatives, a leading ! negates:
+  word "two words"           occurs in project, name or description
+  project:x name=x host:x    contains, is exactly; also root: and id:
+  status:failed,running      tag:a,b   is:pinned   is:deleted   is:missing
+  age>30d duration<20s       created>2025-01-31   updated:2025-01
+  size>1GB files>100         steps<10
+  acc>0.9 last.loss<0.1      a metric; best>=0.9 is the best one, whatever its name
+  param.lr<=1e-3             has:acc   has:tags   has:param.lr
+"""
 
 
 class FilterNotUnderstood(click.UsageError):
@@ -54,6 +66,7 @@ class FilterNotUnderstood(click.UsageError):
             before = safe(self._text[:column])
             marked = max(1, width(safe(self._text[column : column + length])))
             click.echo(f"  {' ' * width(before)}{'^' * marked} {safe(message)}", file=file, err=True)
+        click.echo("This filter was not understood. How filters are written: runicorn-tui ls --help", err=True)
 
 
 def criteria(text: str) -> Criteria:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runicorn_db.query import DEFAULT_DELETE_REASON, MAX_BATCH_DELETE, MAX_REASON_LENGTH, DeletePreview, ExperimentQuery
+from runicorn_db.query import DEFAULT_DELETE_REASON, MAX_REASON_LENGTH, DeletePreview, ExperimentQuery
 from runicorn_tui.commands import options
-from runicorn_tui.exit_codes import INTERRUPTED
+from runicorn_tui.exit_codes import FAILURE, INTERRUPTED
 
 if TYPE_CHECKING:
     from runicorn_db.store import Store
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 @click.command(
     "rm",
     short_help="Move experiments to the trash.",
-    epilog=options.examples(
+    epilog=options.FILTER_TERMS
+    + "\n"
+    + options.examples(
         "runicorn-tui rm 20250114_153045_a1b2c3",
         "runicorn-tui rm --where 'status:failed age>30d' --dry-run",
         "runicorn-tui rm --where 'project:scratch' --yes --reason 'project is over'",
@@ -31,7 +33,9 @@ if TYPE_CHECKING:
 @click.option("--include-pinned", is_flag=True, help="With --where: pinned ones too.")
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--reason", metavar="TEXT", default=DEFAULT_DELETE_REASON, help="Kept with the deletion.")
+@click.option(
+    "--reason", metavar="TEXT", default=DEFAULT_DELETE_REASON, help=f"Kept with the deletion ({DEFAULT_DELETE_REASON})."
+)
 @options.db
 @options.json
 def command(
@@ -50,15 +54,18 @@ def command(
     What goes is fixed before you are asked: experiments that come to match later stay.
     """
     from runicorn_tui import output
-    from runicorn_tui.commands.change import print_result, resolve_all
-    from runicorn_tui.index import open_index
+    from runicorn_tui.commands.change import print_result, resolve_all, write_files
+    from runicorn_tui.format import plural
+    from runicorn_tui.index import open_index, option
     from runicorn_tui.settings import load
+    from runicorn_tui.stopping import Stopping
 
     if bool(prefixes) == (where is not None):
         raise click.UsageError("Name either IDs or --where FILTER.")
     if len(reason) > MAX_REASON_LENGTH:
         raise click.UsageError(f"--reason must be at most {MAX_REASON_LENGTH} characters, not {len(reason)}.")
-    with open_index(load({"db": db})) as store:
+    settings = load({"db": db})
+    with open_index(settings) as store:
         unknown: dict[str, str] = {}
         if where is not None:
             ids = _frozen(store, where, include_running=include_running, include_pinned=include_pinned)
@@ -76,12 +83,18 @@ def command(
             _ask(preview, yes)
         else:
             output.note("Nothing to delete.")
-        deletion = _Deletion(store, reason=reason, query=where or "")
-        deletion.run(ids)
-        code = print_result(
-            "deleted", deletion.results, {**unknown, **deletion.errors}, as_json=as_json, batches=deletion.batches
-        )
-        return INTERRUPTED if deletion.is_interrupted else code
+        if already := len(ids) - preview.total:
+            output.note(f"{plural(already, 'experiment')} in the trash already.")
+        # One batch however many: one undo takes it back.
+        with Stopping() as stopping:
+            result = store.delete(ids, source="cli", reason=reason, query=where or "")
+            if result.batch is not None:
+                undo = f"runicorn-tui restore --batch {result.batch}{option(settings)}"
+                output.note(f"Moved {plural(result.changed, 'experiment')} to the trash. Undo: {undo}")
+            is_complete = write_files(store, stopping, option(settings))
+    errors = {**unknown, **result.errors}
+    code = print_result("deleted", result.results, errors, as_json=as_json, answer={"batch": result.batch})
+    return code if is_complete else INTERRUPTED
 
 
 def _frozen(store: Store, where: str, *, include_running: bool, include_pinned: bool) -> list[str]:
@@ -111,14 +124,17 @@ def _described(preview: DeletePreview) -> str:
 
     lines = [f"Move to the trash: {format.plural(preview.total, 'experiment')}, {format.size(preview.size_bytes)}"]
     if preview.total:
-        lines[0] += f", created {format.day(preview.created_from)} to {format.day(preview.created_to)}"
+        first, last = format.day(preview.created_from), format.day(preview.created_to)
+        lines[0] += f", created {first}" + ("" if first == last else f" to {last}")
     for title, counts in (("status", preview.by_status), ("project", preview.by_project)):
         if counts:
             lines.append(f"  {title:<8}" + "  ".join(f"{safe(name)} {count:,}" for name, count in counts.items()))
-    seen = {e.id: e for e in (*preview.first, *preview.last)}
-    lines += [f"  {safe(e.id)}  {safe(e.project)} / {safe(e.name)}  {safe(e.status)}" for e in seen.values()]
-    if preview.total > len(seen):
-        lines.append(f"  and {preview.total - len(seen):,} more")
+    first, last = (
+        [f"  {safe(e.id)}  {safe(e.project)} / {safe(e.name)}  {safe(e.status)}" for e in sample]
+        for sample in (preview.first, preview.last)
+    )
+    between = preview.total - len(first) - len(last)
+    lines += [*first, *([f"  … {between:,} more …"] if between else []), *last]
     if preview.index_only:
         lines.append(
             f"  {format.plural(preview.index_only, 'experiment')} in read-only roots: only this index will know"
@@ -134,41 +150,5 @@ def _ask(preview: DeletePreview, yes: bool) -> None:
     if not sys.stdin.isatty():
         raise click.UsageError("There is no terminal to ask on: add --yes to delete, or --dry-run to look.")
     if not click.confirm(f"Move {plural(preview.total, 'experiment')} to the trash?", err=True):
-        raise click.exceptions.Exit(1)
-
-
-class _Deletion:
-    """Deletes in chunks, each a batch of its own; an interruption takes effect between two of them."""
-
-    def __init__(self, store: Store, *, reason: str, query: str) -> None:
-        self._store = store
-        self._reason = reason
-        self._query = query
-        self.results: dict[str, bool] = {}
-        self.errors: dict[str, str] = {}
-        self.batches: list[int] = []
-        self.is_interrupted = False
-
-    def run(self, ids: list[str]) -> None:
-        from runicorn_tui import output
-        from runicorn_tui.format import plural
-        from runicorn_tui.stopping import Stopping
-
-        changed = 0
-        with Stopping() as stopping:
-            for start in range(0, len(ids), MAX_BATCH_DELETE):
-                if stopping.is_asked:
-                    self.is_interrupted = True
-                    output.note(f"Interrupted: {plural(len(ids) - start, 'experiment')} not deleted.")
-                    break
-                chunk = ids[start : start + MAX_BATCH_DELETE]
-                result = self._store.delete(chunk, source="cli", reason=self._reason, query=self._query)
-                self.results.update(result.results)
-                self.errors.update(result.errors)
-                changed += result.changed
-                if result.batch is not None:
-                    self.batches.append(result.batch)
-        for batch in self.batches:
-            output.note(f"Batch {batch}. Undo: runicorn-tui restore --batch {batch}")
-        if changed:
-            output.note(f"Moved {plural(changed, 'experiment')} to the trash.")
+        click.echo("Nothing was deleted.", err=True)
+        raise click.exceptions.Exit(FAILURE)

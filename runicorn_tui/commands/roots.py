@@ -46,6 +46,8 @@ def add(group_db: Path | None, path: Path, name: str | None, db: Path | None, as
     with _open(db, group_db, create=True) as store:
         root = store.add_root(path, name)
         output.note(f"Root {root.name}: {root.path}")
+        if name not in (None, root.name):
+            output.note(f"It was there already; another name: runicorn-tui roots rename {root.name} {name}")
         if as_json:
             _print(store, as_json=True)
 

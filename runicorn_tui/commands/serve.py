@@ -67,7 +67,7 @@ def _serve(store: Store, names: tuple[str, ...], settings: Settings, stopping: S
     # Made before the roots are read: a port that is taken should be known at once.
     server = make_server(store, settings, syncing=lambda: watcher.is_syncing)
     try:
-        if not _sync_new(store, names, stopping):
+        if not _sync_new(store, names, settings, stopping):
             return
         if settings.watch:
             watcher.start()
@@ -81,16 +81,19 @@ def _serve(store: Store, names: tuple[str, ...], settings: Settings, stopping: S
         store.flush_outbox()
 
 
-def _sync_new(store: Store, names: tuple[str, ...], stopping: Stopping) -> bool:
+def _sync_new(store: Store, names: tuple[str, ...], settings: Settings, stopping: Stopping) -> bool:
     """Reads the roots that were never read; whether to go on."""
     from runicorn_db.sync import sync
     from runicorn_tui import output
+    from runicorn_tui.index import option
     from runicorn_tui.progress import ProgressLine, summary
     from runicorn_tui.root_choice import new_roots
 
+    if not store.roots():
+        output.note("There is no storage root to serve: name one, as in runicorn-tui serve ~/runs")
     new = new_roots(store, names)
     if new:
         with ProgressLine() as progress:
             report = sync(store, new, progress=progress, should_stop=lambda: stopping.is_asked)
-        output.note(summary(report))
+        output.note(summary(report, option(settings)))
     return not stopping.is_asked

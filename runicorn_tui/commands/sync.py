@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from runicorn_tui.commands import options
-from runicorn_tui.exit_codes import INTERRUPTED, OK
+from runicorn_tui.exit_codes import FAILURE, INTERRUPTED, OK, PARTLY_FAILED
 
 
 @click.command(
@@ -29,18 +29,23 @@ def command(roots: tuple[Path, ...], db: Path | None, as_json: bool) -> int:
     """
     from runicorn_db.sync import sync
     from runicorn_tui import output
+    from runicorn_tui.index import option
     from runicorn_tui.progress import ProgressLine, summary
-    from runicorn_tui.root_choice import open_with_roots
+    from runicorn_tui.root_choice import note_unread, open_with_roots
     from runicorn_tui.settings import load
     from runicorn_tui.stopping import Stopping
 
-    store, names = open_with_roots(load({"db": db}), roots)
+    settings = load({"db": db})
+    store, names = open_with_roots(settings, roots, needs_root=True)
     with store:
-        if not store.roots():
-            raise click.UsageError("There is no storage root here: name one, as in runicorn-tui sync ~/runs")
         with Stopping() as stopping, ProgressLine() as progress:
             report = sync(store, names or None, progress=progress, should_stop=lambda: stopping.is_asked)
+        unread, chosen = note_unread(store, names)
     if as_json:
         output.write_json(asdict(report))
-    output.note(summary(report))
-    return OK if report.is_complete else INTERRUPTED
+    output.note(summary(report, option(settings)))
+    if not report.is_complete:
+        return INTERRUPTED
+    if not unread:
+        return OK
+    return FAILURE if unread == chosen else PARTLY_FAILED

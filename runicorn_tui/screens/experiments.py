@@ -80,8 +80,8 @@ class ExperimentsScreen(BrowserScreen[None]):
 
     def on_mount(self) -> None:
         # Painted once, with the first rows in it, unless they take their time.
+        self._unpainted.callback(self.set_timer(_FIRST_PAINT_SECONDS, self._unpainted.close).stop)
         self._unpainted.enter_context(self.app.batch_update())
-        self.set_timer(_FIRST_PAINT_SECONDS, self._unpainted.close)
         self._show_keys()
         self._list(keep=False)
 
@@ -135,7 +135,7 @@ class ExperimentsScreen(BrowserScreen[None]):
         table.empty = self._empty_text()
         table.show(rows, cursor)
         self._show_status()
-        self.call_after_refresh(self._unpainted.close)
+        self.call_later(self._unpainted.close)
 
     async def _load(self, part: Snapshot) -> list[Experiment | None] | None:
         with self.reporting():
@@ -422,7 +422,8 @@ class ExperimentsScreen(BrowserScreen[None]):
             rows = [key for key in keys.of("filter") if key.in_footer]
         else:
             rows = [key for key in keys.of("experiments", "app") if key.in_footer]
-        count = len(self.table.marks)
+        # An open range counts only once it is taken.
+        count = 0 if self.table.range_start is not None else len(self.table.marks)
         self.query_one(KeyBar).show(rows, {"delete": f"delete {count:,}"} if count else {})
 
     def _show_status(self) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from runicorn_db import __version__
 from runicorn_tui.cli import COMMANDS, cli
+from runicorn_tui.settings import explanations
 from tests.cli.conftest import Run
 
 
@@ -42,7 +43,7 @@ def test_every_option_explains_itself(name: str) -> None:
     assert all(option.help for option in options)
 
 
-@pytest.mark.parametrize("name", sorted(set(commands()) - {"demo", "completion"}))
+@pytest.mark.parametrize("name", sorted(set(commands()) - {"completion"}))
 def test_every_command_takes_db(name: str) -> None:
     assert "db" in {parameter.name for parameter in commands()[name].params}
 
@@ -73,7 +74,9 @@ def test_without_a_terminal_the_browser_prints_the_newest_experiments(run: Run, 
 
     assert result.code == 0
     assert [line.split()[0] for line in result.out.splitlines()] == ["ID", "b2", "b1", "a2", "a1"]
-    assert "4 of 4 experiments. The browser needs a terminal" in result.err
+    assert "4 of 4 experiments." in result.err
+    assert "The browser needs a terminal" in result.err
+    assert "ssh -t HOST" in result.err
 
 
 def test_only_the_roots_that_are_named_are_listed(run: Run, root: Path, tmp_path: Path) -> None:
@@ -143,3 +146,29 @@ def test_a_locale_without_the_glyphs_gets_escapes(db: Path) -> None:
     ended = subprocess.run(command, env=environment, capture_output=True, check=True)
 
     assert b"\\u2713 finished" in ended.stdout
+
+
+def test_help_names_every_setting(run: Run) -> None:
+    assert [name for name in explanations() if name not in run("--help").out] == []
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("arguments", ["ls", "ls --json", "browse", "--version", "sync"])
+def test_a_stream_that_the_caller_closed_is_no_error(db: Path, closed: str, arguments: str) -> None:
+    environment = os.environ | {"RUNICORN_TUI_DB": str(db)}
+    command = f"exec {sys.executable} -m runicorn_tui {arguments} {closed}"
+    ended = subprocess.run(command, shell=True, env=environment, capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 0
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("form", ["--csv", "--json"])
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has /dev/full")
+def test_a_full_disk_is_said_in_words(db: Path, form: str) -> None:
+    command = [sys.executable, "-m", "runicorn_tui", "ls", form, "--db", str(db)]
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+
+    assert ended.returncode == 1
+    assert ended.stderr == "runicorn-tui: No space left on device\n"

@@ -39,13 +39,37 @@ def test_prune_drops_what_is_gone_from_disk(run: Run, db: Path, root: Path) -> N
     assert run("show", "b2", "--db", db).code == 4
 
 
+@pytest.mark.parametrize("command", ["doctor", "ls", "sync"])
+def test_a_damaged_index_gets_the_way_out(run: Run, db: Path, command: str) -> None:
+    whole = db.read_bytes()
+    db.write_bytes(whole[:100] + b"\xff" * (len(whole) - 100))
+
+    result = run(command, "--db", db)
+
+    assert result.code == 3
+    assert "move it away and make it again with runicorn-tui sync" in result.err
+    assert len(result.err.splitlines()) == 1
+
+
 def test_a_file_that_is_no_index_gets_the_way_out(run: Run, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("not an index " * 100)
 
     result = run("doctor", "--db", tmp_path / "notes.txt")
 
     assert result.code == 3
-    assert "runicorn-tui sync" in result.err
+    assert "move it away, or name another file with --db" in result.err
+
+
+def test_the_numbers_of_index_trash_and_roots_agree(run: Run, db: Path, root: Path) -> None:
+    run("rm", "a1", "--yes", "--db", db)
+    (root / "nlp").rename(root.parent / "elsewhere")
+    run("sync", root, "--db", db)
+
+    result = run("doctor", "--db", db)
+    answer = run("doctor", "--db", db, "--json").json
+
+    assert "experiments  2, in the trash 1, directory missing 1\n" in result.out
+    assert (answer["experiments"], answer["in_trash"], answer["missing"]) == (2, 1, 1)
 
 
 @pytest.mark.parametrize(

@@ -57,5 +57,10 @@ def test_a_fallback_folder_that_is_a_link_is_refused(home_on_nfs: Path, tmp_path
         index.index_path(Settings())
 
 
+def test_an_index_that_cannot_be_looked_at_is_unusable(tmp_path: Path) -> None:
+    with pytest.raises(IndexUnusable, match=r"File name too long; name another file with --db"):
+        index.open_index(Settings(db=tmp_path / ("x" * 300)))
+
+
 def test_an_index_that_is_named_is_taken_as_it_is(home_on_nfs: Path, tmp_path: Path) -> None:
     assert index.index_path(Settings(db=tmp_path / "mine.db")) == tmp_path / "mine.db"

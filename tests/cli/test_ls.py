@@ -4,12 +4,16 @@ import csv
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import pexpect
 import pytest
 
+from runicorn_db.filter_language import parse
+from runicorn_tui.commands.options import FILTER_TERMS
 from tests.cli.conftest import CREATED, Run, write_run
 
 
@@ -55,10 +59,49 @@ def test_what_was_not_understood_is_marked_under_the_filter(run: Run, db: Path) 
 
     assert result.code == 2
     assert result.out == ""
-    text, marks = result.err.splitlines()
+    text, marks, advice = result.err.splitlines()
     assert text == "  status:failed age>soon"
     begin = marks.index("^")
     assert text[begin : begin + marks.count("^")] in ("age>soon", "soon")
+    assert "runicorn-tui ls --help" in advice
+
+
+def test_the_filter_terms_of_the_help_are_understood() -> None:
+    lines = FILTER_TERMS.splitlines()[2:]
+    terms = [term for line in lines for part in line.split("   ") for term in re.findall(r'(?:"[^"]*"|[^\s"])+', part)]
+    terms = [term for term in terms if re.search(r"[:<>=\"]", term) and not term.endswith(":")]
+
+    assert len(terms) > 20
+    assert {term: parse(term)[1] for term in terms if parse(term)[1]} == {}
+
+
+def test_no_match_is_said(run: Run, db: Path) -> None:
+    result = run("ls", "nosuchname", "--db", db)
+
+    assert (result.code, result.out, result.err) == (0, "", "No experiment matches.\n")
+
+
+def test_a_root_that_was_never_read_is_named(run: Run, root: Path, tmp_path: Path) -> None:
+    run("roots", "add", root, "--name", "lab", "--db", tmp_path / "my index.db")
+
+    result = run("ls", "--db", tmp_path / "my index.db")
+
+    assert "not read yet: lab" in result.err
+    assert f"runicorn-tui sync --db '{tmp_path}/my index.db'" in result.err
+
+
+@pytest.mark.parametrize("columns", [60, 80, 100, 200])
+def test_a_row_fits_a_narrow_terminal(db: Path, columns: int) -> None:
+    terminal = pexpect.spawn(
+        sys.executable, ["-m", "runicorn_tui", "ls", "--db", str(db)], dimensions=(24, columns), encoding="utf-8"
+    )
+    terminal.expect(pexpect.EOF)
+    lines = str(terminal.before).splitlines()
+    terminal.close()
+
+    assert terminal.exitstatus == 0
+    assert lines[0].startswith("ID  PROJECT  NAME    STATUS")
+    assert max(map(len, lines)) <= columns
 
 
 def test_limit_says_how_many_there_are(run: Run, db: Path) -> None:

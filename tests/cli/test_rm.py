@@ -9,7 +9,6 @@ from typing import Any
 import pexpect
 import pytest
 
-from runicorn_db.query import ChangeResult
 from runicorn_db.store import Store
 from tests.cli.conftest import CREATED, Run, write_run
 
@@ -90,45 +89,75 @@ def test_unknown_ids_fail_alone(run: Run, db: Path) -> None:
 def test_an_id_that_is_in_the_trash_already_is_a_success(run: Run, db: Path) -> None:
     run("rm", "a1", "--yes", "--db", db)
 
-    assert run("rm", "a1", "--yes", "--db", db).code == 0
+    result = run("rm", "a1", "--yes", "--db", db)
+
+    assert result.code == 0
+    assert "1 experiment in the trash already." in result.err
 
 
-def test_more_than_a_chunk_goes_in_several_batches(run: Run, root: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def many(run: Run, root: Path, tmp_path: Path) -> Path:
+    """An index with 1001 experiments of the project `scratch`."""
     for number in range(1001):
         write_run(root, f"many{number:04}", project="scratch", created_at=CREATED - number, losses=(1.0,))
-    db = tmp_path / "index.db"
-    run("sync", root, "--db", db)
-
-    result = run("rm", "--where", "project:scratch", "--yes", "--json", "--db", db)
-
-    assert result.json["deleted"] == 1001
-    assert result.json["batches"] == [1, 2]
-    assert listed(run, db) == {"a1", "a2", "b1", "b2"}
+    run("sync", root, "--db", tmp_path / "many.db")
+    return tmp_path / "many.db"
 
 
-def test_ctrl_c_stops_between_chunks_and_says_what_was_done(
-    run: Run, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_however_many_go_as_one_batch_and_come_back_by_one_undo(run: Run, many: Path, root: Path) -> None:
+    result = run("rm", "--where", "project:scratch", "--yes", "--json", "--db", many)
+
+    assert (result.json["deleted"], result.json["batch"]) == (1001, 1)
+    assert listed(run, many) == {"a1", "a2", "b1", "b2"}
+    assert len(list(root.glob("scratch/*/runs/*/.deleted"))) == 1001
+
+    assert run("restore", "--batch", 1, "--db", many).code == 0
+    assert len(list(root.glob("scratch/*/runs/*/.deleted"))) == 0
+    assert run("restore", "--batch", 1, "--db", many).err == (
+        "Restored 0 experiments.\nNothing of batch 1 is in the trash any more.\n"
+    )
+
+
+def test_a_lost_index_is_made_again_with_its_deletions_and_restorations(run: Run, many: Path, root: Path) -> None:
+    run("rm", "--where", "project:scratch", "--yes", "--db", many)
+    run("restore", "many0000", "many0001", "--db", many)
+    for file in many.parent.glob("many.db*"):
+        file.unlink()
+
+    run("sync", root, "--db", many)
+
+    assert listed(run, many) == {"a1", "a2", "b1", "b2", "many0000", "many0001"}
+
+
+def test_ctrl_c_keeps_the_deletion_and_the_next_sync_writes_its_files(
+    run: Run, many: Path, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for number in range(1001):
-        write_run(root, f"many{number:04}", project="scratch", created_at=CREATED - number, losses=(1.0,))
-    db = tmp_path / "index.db"
-    run("sync", root, "--db", db)
-    delete = Store.delete
+    flush = Store.flush_outbox
 
-    def delete_and_interrupt(store: Store, *arguments: Any, **options: Any) -> ChangeResult:
-        result = delete(store, *arguments, **options)
+    def flush_and_interrupt(store: Store, *arguments: Any) -> int:
         os.kill(os.getpid(), signal.SIGINT)
-        return result
+        return flush(store, *arguments)
 
     # The moment is forced, the way from the signal to the exit code is the real one.
     with monkeypatch.context() as patch:
-        patch.setattr(Store, "delete", delete_and_interrupt)
-        result = run("rm", "--where", "project:scratch", "--yes", "--db", db)
+        patch.setattr(Store, "flush_outbox", flush_and_interrupt)
+        patch.setattr(Store, "_write_files", lambda *_: None)
+        result = run("rm", "--where", "project:scratch", "--yes", "--db", many)
 
     assert result.code == 130
-    assert "Interrupted: 1 experiment not deleted." in result.err
-    assert "runicorn-tui restore --batch 1" in result.err
-    assert len(listed(run, db)) == 5
+    assert f"the files of 1,001 experiments follow with runicorn-tui sync --db {many}" in result.err
+    assert f"Undo: runicorn-tui restore --batch 1 --db {many}" in result.err
+    assert listed(run, many) == {"a1", "a2", "b1", "b2"}
+    run("sync", root, "--db", many)
+    assert len(list(root.glob("scratch/*/runs/*/.deleted"))) == 1001
+
+
+def test_the_preview_shows_both_ends_and_how_many_lie_between(run: Run, many: Path) -> None:
+    lines = run("rm", "--where", "project:scratch", "--dry-run", "--db", many).out.splitlines()
+
+    shown = [line.split()[0] for line in lines if "many" in line]
+    assert (shown[0], shown[-1], len(shown)) == ("many0000", "many1000", 20)
+    assert lines[-11] == "  … 981 more …"
 
 
 def test_the_reason_is_kept_and_limited(run: Run, db: Path) -> None:

@@ -24,6 +24,13 @@ def test_options_may_stand_before_the_inner_command(run: Run, db: Path) -> None:
     assert run("roots", "--db", db, "remove", "root").code == 0
 
 
+def test_a_root_that_is_there_keeps_its_name_and_says_so(run: Run, db: Path, root: Path) -> None:
+    result = run("roots", "add", root, "--name", "lab", "--db", db)
+
+    assert "runicorn-tui roots rename root lab" in result.err
+    assert [known["name"] for known in run("roots", "--db", db, "--json").json] == ["root"]
+
+
 def test_an_unknown_root_is_exit_4(run: Run, db: Path) -> None:
     assert run("roots", "remove", "nothing", "--db", db).code == 4
     assert run("roots", "rename", "nothing", "else", "--db", db).code == 4

@@ -102,6 +102,19 @@ def test_what_is_wrong_in_the_environment_is_refused(tmp_path: Path, variable: s
         load(environment={variable: value}, directory=tmp_path)
 
 
+def test_a_value_out_of_range_names_where_it_was_read(tmp_path: Path) -> None:
+    (tmp_path / PROJECT_FILE).write_text("port = 70000")
+
+    def sentence(flag: int | None = None, environment: dict[str, str] | None = None) -> str:
+        with pytest.raises(InvalidSetting) as caught:
+            load({"port": flag}, environment=environment or {}, directory=tmp_path)
+        return str(caught.value)
+
+    assert sentence().startswith(f"{tmp_path / PROJECT_FILE}: port must be from 0 to 65535, not 70000")
+    assert sentence(environment={"RUNICORN_TUI_PORT": "80000"}).startswith("RUNICORN_TUI_PORT: port must")
+    assert sentence(-1).startswith("command line: port must")
+
+
 def test_a_wrong_setting_is_a_usage_error(run: Run) -> None:
     Path(PROJECT_FILE).write_text("prot = 1")
 

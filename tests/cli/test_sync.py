@@ -61,6 +61,8 @@ def test_without_any_root_it_asks_for_one(run: Run, tmp_path: Path) -> None:
 
     assert result.code == 2
     assert "name one" in result.err
+    assert not (tmp_path / "index.db").exists()
+    assert run("sync", "--db", tmp_path / "index.db").code == 2
 
 
 def test_a_root_that_is_no_folder_makes_no_index(run: Run, tmp_path: Path) -> None:
@@ -71,8 +73,28 @@ def test_a_root_that_is_no_folder_makes_no_index(run: Run, tmp_path: Path) -> No
 def test_an_unmounted_root_of_the_index_is_reported_and_keeps_its_experiments(run: Run, db: Path, root: Path) -> None:
     root.rename(root.with_name("unmounted"))
 
-    assert run("sync", root, "--db", db).code == 0
+    result = run("sync", root, "--db", db)
+
+    assert result.code == 1
+    assert "Root root was not read" in result.err
+    assert "what the index holds of it (4 experiments) stays" in result.err
     assert len(run("ls", "--db", db, "--json").json) == 4
+
+
+def test_one_of_two_roots_that_cannot_be_read_is_exit_5(run: Run, db: Path, root: Path, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    run("sync", tmp_path / "other", "--db", db)
+    root.rename(root.with_name("unmounted"))
+
+    assert run("sync", "--db", db).code == 5
+
+
+def test_problems_name_the_command_that_lists_them_for_this_index(run: Run, db: Path, root: Path) -> None:
+    (root / "vision/resnet/runs/a1/meta.json").write_text("{")
+
+    result = run("sync", root, "--db", db)
+
+    assert f"1 problem: see runicorn-tui doctor --db {db}" in result.err
 
 
 def test_the_progress_line_rewrites_itself_on_a_terminal(root: Path, tmp_path: Path) -> None:

@@ -173,7 +173,7 @@ _SEARCHES = (
 
 def _seldom(strategy: st.SearchStrategy, otherwise: object) -> st.SearchStrategy:
     """Mostly no filter: all of them together would leave no row."""
-    return st.integers(0, 5).flatmap(lambda choice: st.just(otherwise) if choice else strategy)
+    return st.integers(0, 3).flatmap(lambda choice: st.just(otherwise) if choice else strategy)
 
 
 ORDERS = st.fixed_dictionaries({"order_by": st.sampled_from(ORDER_FIELDS), "order_desc": st.booleans()})

@@ -6,6 +6,7 @@ import random
 import sqlite3
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -15,8 +16,10 @@ from runicorn_db import labels
 from runicorn_db.criteria import Criteria, Has, Tag, Text
 from runicorn_db.query import ExperimentQuery
 from runicorn_db.store import Store
+from runicorn_db.sync import sync
 from tests.db import model
 from tests.db.model import Row, Series
+from tests.db.runs import CREATED, write_json, write_run
 from tests.db.strategies import TEXTS
 
 Key = tuple[float, str]
@@ -185,6 +188,32 @@ def test_the_search_index_is_sound_after_numbering_anew(crowded: Store) -> None:
     assert [experiment.id for experiment in found.experiments] == [
         f"run_{number:03}" for number in range(40) if number % 10 != 9
     ]
+
+
+@pytest.mark.parametrize("step", [1, -1])
+def test_a_sync_updates_the_right_runs_while_it_numbers_them_anew(tmp_path: Path, step: int) -> None:
+    """One by one they move to the end of one instant that has less and less room there; all change each time."""
+    root = tmp_path / "root"
+    names = [f"run_{number:02}" for number in range(24)]
+    for name in names:
+        write_run(root, name, created_at=CREATED + 1)
+    with Store(tmp_path / "index.db") as store:
+        store.add_root(root)
+        sync(store)
+        for number in range(1, len(names) + 1):
+            for name in names[::step][:number]:
+                write_json(root / "vision/resnet/runs" / name / "meta.json", meta(name, name=f"{name} {number}"))
+            sync(store)
+        page = store.find(ExperimentQuery(order_desc=False))
+        assert [(run.id, run.name, run.created_at) for run in page.experiments] == [
+            (name, f"{name} 24", CREATED) for name in names
+        ]
+        assert store.find(ExperimentQuery(search='" 24"')).total == 24
+        assert store.problems() == []
+
+
+def meta(run_id: str, *, name: str) -> dict[str, object]:
+    return {"id": run_id, "project": "vision", "name": name, "created_at": CREATED}
 
 
 def test_a_snapshot_never_shows_another_experiment_than_it_was_taken_of(

@@ -270,6 +270,14 @@ def test_a_parameter_compares_as_a_number_only_with_what_is_written_as_one(store
         assert set(ids(store.find(ExperimentQuery(filter=criteria)))) == expected, value
 
 
+def test_tags_mean_all_of_them_and_tag_in_a_filter_any_of_them(store: Store) -> None:
+    fill(store, [Row(id="a", tags=("x",)), Row(id="b", tags=("x", "y")), Row(id="c", tags=("X", "y", "z"))])
+    for tags, expected in ((("x",), {"a", "b"}), (("x", "y"), {"b"}), (("y", "x", "y"), {"b"}), (("x", "z"), set())):
+        assert set(ids(store.find(ExperimentQuery(tags=tags)))) == expected
+    for text, expected in (("tag:x,z", {"a", "b", "c"}), ("tag:x tag:y", {"b"}), ("-tag:x", {"c"})):
+        assert set(ids(store.find(ExperimentQuery(filter=parse(text)[0])))) == expected
+
+
 def test_zero_is_a_bound_and_bounds_are_inclusive(store: Store) -> None:
     rows = [Row(id=str(value), best_metric_value=value, created_at=value) for value in (-1.0, 0.0, 1.0)] + [Row(id="x")]
     fill(store, rows)

@@ -92,7 +92,7 @@ def test_a_port_in_use_is_a_notice(store: Store) -> None:
 def test_without_a_server_w_says_so(store: Store) -> None:
     async def script(browser: Browser) -> None:
         await browser.press("W")
-        assert browser.notices == ["This session has no REST server."]
+        assert browser.notices == ["No REST server can be started from here."]
 
     drive(store, script)
 

@@ -264,6 +264,7 @@ def test_nothing_is_painted_while_nothing_changes(store, tmp_path, monkeypatch, 
 
     async def script(browser: Browser) -> None:
         await browser.press(page)
+        await browser.settle()
         painted: list[object] = []
         display = RunicornApp._display
 

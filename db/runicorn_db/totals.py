@@ -1,0 +1,90 @@
+"""Totals that the counters of the index know, so that nothing has to be counted."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from runicorn_db import criteria as c
+from runicorn_db.query import ExperimentQuery
+from runicorn_db.text import fold
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """A query of live experiments that asks for nothing but these; empty tuples and None: everything.
+
+    `tag_sets`: one tag at least of each set. `words`: each in project, name or description, folded.
+    """
+
+    project: str | None
+    statuses: tuple[str, ...]
+    tag_sets: tuple[tuple[str, ...], ...]
+    words: tuple[str, ...]
+
+    @property
+    def phrase(self) -> str | None:
+        """The words for the text index; None without any, or with one that is too short for it."""
+        if not self.words or any(len(word) < 3 for word in self.words):
+            return None
+        return " AND ".join('"' + word.replace('"', '""') + '"' for word in self.words)
+
+
+def facets(query: ExperimentQuery, words: list[str]) -> Facets | None:
+    """What `query` asks for, where it is nothing else; `words` are those of its search text."""
+    bounds = (query.created_after, query.created_before, query.best_metric_min, query.best_metric_max)
+    if query.include_deleted or query.roots or query.name is not None or any(bound is not None for bound in bounds):
+        return None
+    statuses = set(query.status)
+    tag_sets = [(tag,) for tag in dict.fromkeys(query.tags)]
+    words = list(words)
+    if len(query.filter.groups) > 1:
+        return None
+    for term in query.filter.groups[0] if query.filter.groups else ():
+        if term.negated:
+            return None
+        match term:
+            case c.Text():
+                words.append(fold(term.text))
+            case c.Tag():
+                tag_sets.append(tuple(dict.fromkeys(term.values)))
+            case c.Status() if not statuses:
+                statuses = set(term.values)
+            case _:
+                return None
+    return Facets(query.project, tuple(sorted(statuses)), tuple(dict.fromkeys(tag_sets)), tuple(dict.fromkeys(words)))
+
+
+def known_total(connection: sqlite3.Connection, wanted: Facets) -> int | None:
+    """The exact number that matches, where counters or the text index tell it faster than counting rows."""
+    has_columns = wanted.project is not None or bool(wanted.statuses)
+    if wanted.words:
+        if has_columns or wanted.tag_sets or wanted.phrase is None:
+            return None
+        return _one(connection, "SELECT count(*) FROM search_index WHERE search_index MATCH ?", (wanted.phrase,))
+    if not wanted.tag_sets:
+        return count_facets(connection, wanted.project, wanted.statuses)
+    if has_columns or len(wanted.tag_sets) > 1:
+        return None
+    (tags,) = wanted.tag_sets
+    if len(tags) == 1:
+        return _one(connection, "SELECT coalesce(sum(n), 0) FROM tag_count WHERE tag = ?", tags)
+    marks = ", ".join("?" * len(tags))
+    return _one(connection, f"SELECT count(DISTINCT experiment_seq) FROM live_tag WHERE tag IN ({marks})", tags)
+
+
+def count_facets(connection: sqlite3.Connection, project: str | None, statuses: tuple[str, ...]) -> int:
+    """How many live experiments a project (None: all) has in these states (none: all)."""
+    conditions, args = ["1"], []
+    if project is not None:
+        conditions.append("project = ?")
+        args.append(project)
+    if statuses:
+        conditions.append(f"status IN ({', '.join('?' * len(statuses))})")
+        args += statuses
+    return _one(connection, f"SELECT coalesce(sum(n), 0) FROM facet_count WHERE {' AND '.join(conditions)}", args)
+
+
+def _one(connection: sqlite3.Connection, sql: str, args: tuple[str, ...] | list[str]) -> int:
+    (number,) = connection.execute(sql, args).fetchone()
+    return number

@@ -1,0 +1,169 @@
+"""How SQLite answers the contract's questions: by the indexes that were made for them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from runicorn_db import plan
+from runicorn_db.filter_language import parse
+from runicorn_db.query import ExperimentQuery, OrderField
+from runicorn_db.rows import read_detail
+from runicorn_db.store import Store
+from tests.db import model
+from tests.db.model import Row
+
+SORT = "TEMP B-TREE"
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """Nine experiments: the plan does not depend on how many there are, for nothing is analysed."""
+    folder = tmp_path_factory.mktemp("plans")
+    with Store(folder / "index.db") as opened:
+        model.add_roots(opened, folder)
+        rows = [
+            Row(id=f"run_{number}", created_at=float(number), best_metric_value=number / 10, tags=("a", "b"))
+            for number in range(9)
+        ]
+        model.insert(opened, rows)
+        yield opened
+
+
+class Listener:
+    """A connection that remembers what it was asked; with its parameters, for a written-out LIMIT changes the plan."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self.asked: list[tuple[str, Sequence[Any]]] = []
+
+    def execute(self, sql: str, args: Sequence[Any] = ()) -> sqlite3.Cursor:
+        self.asked.append((sql, args))
+        return self.connection.execute(sql, args)
+
+    def plan_of(self, beginning: str) -> str:
+        """How the first question that begins like this was answered."""
+        sql, args = next(question for question in self.asked if question[0].startswith(beginning))
+        return " | ".join(row[3] for row in self.connection.execute(f"EXPLAIN QUERY PLAN {sql}", args))
+
+
+def plans(store: Store, query: ExperimentQuery) -> tuple[str, str]:
+    """How the page and how the total of `query` are found."""
+    with store.database.snapshot() as connection:
+        listener = Listener(connection)
+        plan.find_page(listener, query)  # type: ignore[arg-type]
+        return listener.plan_of("SELECT seq FROM experiment WHERE"), listener.plan_of("SELECT count")
+
+
+@pytest.mark.parametrize("order_desc", [True, False])
+@pytest.mark.parametrize(
+    ("order_by", "index"),
+    [
+        ("updated_at", "experiment_updated"),
+        ("best_metric_value", "experiment_best"),
+        ("status", "experiment_status"),
+        ("name", "experiment_name"),
+        ("project", "experiment_project"),
+    ],
+)
+def test_a_list_is_read_in_the_order_of_an_index(
+    store: Store, order_by: OrderField, order_desc: bool, index: str
+) -> None:
+    query = ExperimentQuery(order_by=order_by, order_desc=order_desc, per_page=2)
+    page, total = plans(store, query)
+    assert f"USING COVERING INDEX {index}" in page
+    assert "USING COVERING INDEX" in total
+    after, _ = plans(store, replace(query, cursor=store.find(query).next_cursor))
+    assert "SEARCH" in after
+    assert f"USING COVERING INDEX {index} ({order_by}" in after
+    assert SORT not in page + total + after
+
+
+@pytest.mark.parametrize("order_desc", [True, False])
+def test_the_newest_and_the_oldest_are_read_from_their_end_of_the_table(store: Store, order_desc: bool) -> None:
+    query = ExperimentQuery(order_desc=order_desc, per_page=2)
+    page, total = plans(store, query)
+    assert SORT not in page
+    assert "USING" not in page
+    assert "USING COVERING INDEX" in total
+    after, _ = plans(store, replace(query, cursor=store.find(query).next_cursor))
+    assert "USING INTEGER PRIMARY KEY (rowid" in after
+
+
+@pytest.mark.parametrize(
+    ("filters", "index"),
+    [
+        ({"project": "vision"}, "experiment_project (project=?"),
+        ({"status": ("finished",)}, "experiment_status (status=?"),
+        ({"name": "resnet"}, "experiment_name (name=?"),
+    ],
+)
+def test_an_exact_filter_is_answered_by_its_index_alone(store: Store, filters: dict[str, object], index: str) -> None:
+    query = ExperimentQuery(per_page=2, **filters)  # type: ignore[arg-type]
+    after = replace(query, cursor=store.find(query).next_cursor)
+    for page, total in (plans(store, query), plans(store, after)):
+        assert f"USING COVERING INDEX {index}" in page
+        assert f"USING COVERING INDEX {index}" in total
+        assert SORT not in page + total
+
+
+@pytest.mark.parametrize("order_desc", [True, False])
+@pytest.mark.parametrize(
+    "bounds", [{"created_after": 1.0, "created_before": 7.0}, {"created_after": 1.0}, {"created_before": 7.0}]
+)
+def test_a_range_of_creation_is_read_from_where_it_begins(
+    store: Store, bounds: dict[str, float], order_desc: bool
+) -> None:
+    query = ExperimentQuery(per_page=2, order_desc=order_desc, **bounds)
+    after = replace(query, cursor=store.find(query).next_cursor)
+    for page, total in (plans(store, query), plans(store, after)):
+        assert "USING INTEGER PRIMARY KEY (rowid" in page
+        assert "USING COVERING INDEX experiment_created (created_at" in total
+        assert SORT not in page + total
+
+
+def test_a_range_of_best_values_is_a_range_of_its_index(store: Store) -> None:
+    bounds = {"best_metric_min": 0.1, "best_metric_max": 0.8}
+    page, total = plans(store, ExperimentQuery(per_page=2, order_by="best_metric_value", **bounds))
+    assert "USING COVERING INDEX experiment_best (best_metric_value>? AND best_metric_value<?)" in page
+    assert "USING COVERING INDEX experiment_best (best_metric_value>? AND best_metric_value<?)" in total
+    assert SORT not in page
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        ExperimentQuery(status=("finished", "failed")),
+        ExperimentQuery(project="vision", status=("finished", "failed")),
+        ExperimentQuery(project="vision", status=("finished", "failed"), created_after=1.0, best_metric_min=0.1),
+        ExperimentQuery(filter=parse("status:finished or best>0.5")[0]),
+    ],
+)
+def test_the_total_of_combined_filters_is_counted_in_indexes_alone(store: Store, query: ExperimentQuery) -> None:
+    _, total = plans(store, replace(query, per_page=1))
+    assert "USING COVERING INDEX" in total
+    assert "USING INDEX" not in total
+    assert "SCAN" not in total
+
+
+def test_words_and_tags_are_looked_up_and_not_scanned_for(store: Store) -> None:
+    page, total = plans(store, ExperimentQuery(search="resnet", per_page=1))
+    assert "search_index VIRTUAL TABLE INDEX" in page
+    assert "search_index VIRTUAL TABLE INDEX" in total
+    for tags in (("a",), ("a", "b")):
+        page, total = plans(store, ExperimentQuery(tags=tags, per_page=1))
+        assert "USING COVERING INDEX experiment_tag_tag (tag=?)" in page
+        assert "USING COVERING INDEX experiment_tag_tag (tag=?)" in total
+
+
+def test_one_experiment_is_looked_up_by_its_id(store: Store) -> None:
+    with store.database.snapshot() as connection:
+        listener = Listener(connection)
+        read_detail(listener, "run_1")  # type: ignore[arg-type]
+        assert len(listener.asked) == 3
+        for sql, _ in listener.asked:
+            assert "SCAN experiment" not in listener.plan_of(sql)
