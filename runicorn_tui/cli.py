@@ -18,6 +18,7 @@ from runicorn_db import __version__
 from runicorn_db.errors import StoreError
 from runicorn_tui.exit_codes import FAILURE, INTERRUPTED, OK, OUTPUT_CLOSED, USAGE, exit_code_of
 from runicorn_tui.settings import InvalidSetting, explanations, user_file
+from runicorn_tui.terminal import safe
 
 PROGRAM = "runicorn-tui"
 COMPLETION_VARIABLE = "_RUNICORN_TUI_COMPLETE"
@@ -112,6 +113,8 @@ def cli() -> None:
 
 def suggestion(word: str) -> str:
     """The command that `word` may have been meant to be, as a sentence, or nothing."""
+    if word in COMMANDS:
+        return f" '{word}' is a command, and a command comes first: {PROGRAM} {word} ..."
     close = difflib.get_close_matches(word, COMMANDS, n=1)
     return f" Did you mean the command '{close[0]}'?" if close else ""
 
@@ -137,6 +140,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         click.echo("\nInterrupted.", err=True)
         return INTERRUPTED
     except click.ClickException as error:
+        # It may quote what was typed, or a name from a shell's glob.
+        error.message = _safe_lines(error.message)  # pyright: ignore[reportAttributeAccessIssue]
         error.show()
         return error.exit_code
     except InvalidSetting as error:
@@ -150,9 +155,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
     return result if isinstance(result, int) else OK
 
 
-def _fail(error: Exception | str, code: int) -> int:
-    from runicorn_tui.terminal import safe
+def _safe_lines(text: str) -> str:
+    return "\n".join(map(safe, text.split("\n")))
 
+
+def _fail(error: Exception | str, code: int) -> int:
     click.echo(f"{PROGRAM}: {safe(error)}", err=True)
     return code
 

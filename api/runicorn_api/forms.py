@@ -18,7 +18,7 @@ _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _INTEGER = re.compile(r"[0-9]{1,9}")
 _STEP_RANGE = re.compile(r"(-?[0-9]+)?:(-?[0-9]+)?")
 _FLAGS = {"true": True, "1": True, "yes": True, "on": True, "false": False, "0": False, "no": False, "off": False}
-_MAX_STEP = 2**63 - 1
+_MIN_STEP, _MAX_STEP = -(2**63), 2**63 - 1
 
 StepRange = tuple[int | None, int | None]
 
@@ -140,7 +140,7 @@ def _read_step_range(name: str, text: str) -> StepRange:
     if match is None or text == ":":
         raise InvalidQuery("Invalid step_range format, use 'min:max'")
     # 20 digits are more than any step has, and Python refuses to read thousands of them.
-    if any(len(part) > 20 or abs(int(part)) > _MAX_STEP for part in match.groups() if part):
+    if any(len(part) > 20 or not _MIN_STEP <= int(part) <= _MAX_STEP for part in match.groups() if part):
         raise InvalidQuery(f"{name} must be within 64-bit integers, not '{shown(text)}'")
     low, high = (int(part) if part else None for part in match.groups())
     return low, high

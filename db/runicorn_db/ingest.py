@@ -36,7 +36,6 @@ class Counts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Stored:
-    seq: int
     root_id: int
     path: bytes
     created_at: float
@@ -53,7 +52,7 @@ class _Stored:
 
 
 _STORED = """
-SELECT experiment.id, seq, root_id, path, experiment.created_at, deleted_at, restored_at, missing_at IS NOT NULL,
+SELECT experiment.id, root_id, path, experiment.created_at, deleted_at, restored_at, missing_at IS NOT NULL,
     coalesce(source = 'runicorn', 0), EXISTS (SELECT 1 FROM outbox WHERE experiment_seq = seq),
     has_own_tags, has_own_description, has_own_pin, last_event_at
 FROM experiment LEFT JOIN batch ON batch.id = batch_id

@@ -85,13 +85,16 @@ def _between(begin: int, stored: list[tuple[int, Key]], new: list[Key]) -> dict[
 def _number_anew(
     connection: sqlite3.Connection, begin: int, stored: list[tuple[int, Key]], new: list[Key]
 ) -> dict[str, int]:
-    order = sorted([key for _, key in stored] + new)
+    places = {name for _, name in new}
+    # A stored row that is itself to get a new place stays where it is until its caller moves it.
+    staying = [(seq, key) for seq, key in stored if key[1] not in places]
+    order = sorted([key for _, key in staying] + new)
     taken = [seq for seq, _ in stored]
     numbers = dict(zip((key[1] for key in order), _unused(begin, taken, len(order)), strict=True))
     connection.executemany(
-        "UPDATE experiment SET seq = ? WHERE seq = ?", [(numbers[name], seq) for seq, (_, name) in stored]
+        "UPDATE experiment SET seq = ? WHERE seq = ?", [(numbers[name], seq) for seq, (_, name) in staying]
     )
-    return {name: numbers[name] for _, name in new}
+    return {name: numbers[name] for name in places}
 
 
 def _unused(begin: int, taken: Sequence[int], count: int) -> Iterator[int]:

@@ -50,16 +50,23 @@ def flush(database: Database, *, should_stop: Callable[[], bool] = lambda: False
         if not due:
             break
         last = due[-1].seq
-        failures = {row.seq: _write(row) for row in due}
+        tried: list[_Due] = []
+        failures: dict[int, str] = {}
+        for row in due:
+            if should_stop():
+                break
+            tried.append(row)
+            if (reason := _write(row)) is not None:
+                failures[row.seq] = reason
         with database.writing() as connection:
             # A change that came meanwhile has another time and stays.
             connection.executemany(
                 "DELETE FROM outbox WHERE experiment_seq = ? AND queued_at = ?",
-                [(row.seq, row.queued_at) for row in due if failures[row.seq] is None],
+                [(row.seq, row.queued_at) for row in tried if row.seq not in failures],
             )
             connection.executemany(
                 "UPDATE outbox SET attempts = attempts + 1, error = ? WHERE experiment_seq = ?",
-                [(error, seq) for seq, error in failures.items() if error is not None],
+                [(error, seq) for seq, error in failures.items()],
             )
     with database.snapshot() as connection:
         return waiting(connection)

@@ -6,6 +6,7 @@ Times are float Unix seconds (UTC), sizes are bytes, `None` means unknown or non
 from __future__ import annotations
 
 import math
+import re
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -45,6 +46,11 @@ def shown(value: object) -> str:
     text = str(value)
     text = text if len(text) <= 64 else text[:64] + "…"
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def words_of(search: str) -> list[str]:
+    """The words of a search text: split at white space, `"a b"` in double quotes is one word."""
+    return [word for pair in re.findall(r'"([^"]*)"|([^\s"]+)', search) if (word := pair[0] or pair[1])]
 
 
 def _check_range(name: str, value: int, low: int, high: int) -> None:
@@ -113,8 +119,8 @@ class ExperimentQuery:
     def is_unfiltered(self) -> bool:
         """Whether this asks for every experiment."""
         plain = ExperimentQuery()
-        names = {f.name for f in fields(self)} - {"page", "per_page", "order_by", "order_desc", "cursor"}
-        return all(getattr(self, name) == getattr(plain, name) for name in names)
+        names = {f.name for f in fields(self)} - {"page", "per_page", "order_by", "order_desc", "cursor", "search"}
+        return not words_of(self.search or "") and all(getattr(self, name) == getattr(plain, name) for name in names)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

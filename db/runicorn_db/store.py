@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import sqlite3
@@ -16,7 +17,7 @@ from runicorn_db import outbox, plan, series, summaries, tagging, trash
 from runicorn_db import roots as root_table
 from runicorn_db.cursors import write_cursor
 from runicorn_db.database import Database, Interrupt
-from runicorn_db.errors import CountChanged, InvalidQuery, QueryFailed, UnknownExperiment
+from runicorn_db.errors import CountChanged, InvalidQuery, QueryFailed, StoreError, UnknownExperiment
 from runicorn_db.query import (
     DEFAULT_DELETE_REASON,
     MAX_REASON_LENGTH,
@@ -42,7 +43,8 @@ from runicorn_db.rows import read_detail, read_rows
 from runicorn_db.text import is_unicode
 
 _INLINE_FILES = 20
-"""Up to so many marker files are written before a change returns; more follow in the background."""
+_INLINE_SECONDS = 1.0
+"""A change of up to so many experiments waits so long for its marker files; others follow in the background."""
 
 
 class Store:
@@ -57,6 +59,8 @@ class Store:
         self.path: Path = self.database.path
         self._outbox_thread: threading.Thread | None = None
         self._outbox_lock = threading.Lock()
+        self._outbox_state = threading.Lock()
+        self._is_outbox_due = False
         self._is_closing = threading.Event()
 
     def close(self) -> None:
@@ -322,12 +326,32 @@ class Store:
         with self._outbox_lock:
             return outbox.flush(self.database, should_stop=lambda: self._is_closing.is_set() or should_stop())
 
+    def flush_in_background(self) -> threading.Thread:
+        """Have the files that are due now written by a thread of the store, which is returned; `close` stops it."""
+        with self._outbox_state:
+            self._is_outbox_due = True
+            if self._outbox_thread is None or not self._outbox_thread.is_alive():
+                self._outbox_thread = threading.Thread(target=self._flush_while_due, name="outbox")
+                self._outbox_thread.start()
+            return self._outbox_thread
+
+    def _flush_while_due(self) -> None:
+        # Again and again: what is queued while a flush runs may lie before the place where it is.
+        while True:
+            with self._outbox_state:
+                if not self._is_outbox_due or self._is_closing.is_set():
+                    self._outbox_thread = None
+                    return
+                self._is_outbox_due = False
+            # What a busy or full disk refuses stays queued for the next flush; the change itself is committed.
+            with contextlib.suppress(StoreError):
+                self.flush_outbox()
+
     def _write_files(self, changed: int) -> None:
-        if 0 < changed <= _INLINE_FILES:
-            self.flush_outbox()
-        elif changed and (self._outbox_thread is None or not self._outbox_thread.is_alive()):
-            self._outbox_thread = threading.Thread(target=self.flush_outbox, name="outbox")
-            self._outbox_thread.start()
+        if changed:
+            thread = self.flush_in_background()
+            if changed <= _INLINE_FILES:
+                thread.join(_INLINE_SECONDS)
 
 
 def _milliseconds_since(began: float) -> float:

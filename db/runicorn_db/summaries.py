@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from runicorn_db.conditions import Sql, matching
 from runicorn_db.criteria import STATUSES
-from runicorn_db.plan import Sql, count, matching
+from runicorn_db.plan import count
 from runicorn_db.query import ExperimentQuery, ProjectSummary, Summary
 
 _DAYS = 30

@@ -95,7 +95,7 @@ def sync(
         total = _added(total, report)
         if not report.is_complete:
             break
-    store.flush_outbox()
+    store.flush_outbox(controls.should_stop)
     return replace(total, problems=len(store.problems()), seconds=time.perf_counter() - began)
 
 

@@ -71,6 +71,9 @@ def _serve(store: Store, names: tuple[str, ...], settings: Settings, stopping: S
             return
         if settings.watch:
             watcher.start()
+        else:
+            # The watcher does this after its first look.
+            store.flush_in_background()
         server.start()
         click.echo(f"Serving {server.url}")
         stopping.event.wait()
@@ -78,7 +81,6 @@ def _serve(store: Store, names: tuple[str, ...], settings: Settings, stopping: S
     finally:
         server.stop()
         watcher.stop()
-        store.flush_outbox()
 
 
 def _sync_new(store: Store, names: tuple[str, ...], settings: Settings, stopping: Stopping) -> bool:

@@ -421,6 +421,21 @@ def test_delete_matching_takes_everything_only_when_told_so(writable) -> None:
     assert writable.list()["total"] == 0
 
 
+@pytest.mark.parametrize(
+    "query", [{"search": " "}, {"search": '"'}, {"search": '"" ""'}, {"tags": [" "]}, {"filter": " "}]
+)
+def test_a_query_that_says_nothing_takes_nothing_even_when_the_number_fits(writable, query: dict[str, Any]) -> None:
+    sentence = writable.refused_post("delete-matching", {"query": query, "expected_total": 8})
+    assert sentence.startswith("query is empty")
+    assert writable.list()["total"] == 8
+
+
+def test_white_space_in_quotes_is_a_word(writable) -> None:
+    query = {"search": '"  "'}
+    assert writable.ids(query) == ["lauf ü 1"]
+    assert writable.post("delete-matching", {"query": query, "expected_total": 1})["deleted"] == 1
+
+
 @pytest.mark.parametrize("action", ["batch-delete", "batch-restore", "delete-matching"])
 def test_refused_bodies_change_nothing(writable, action: str) -> None:
     for body in (

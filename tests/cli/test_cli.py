@@ -62,6 +62,24 @@ def test_a_mistyped_command_is_recognised(run: Run) -> None:
     assert "There is no folder lss. Did you mean the command 'ls'?" in result.err
 
 
+def test_an_option_before_a_command_is_told_the_order(run: Run, tmp_path: Path) -> None:
+    result = run("--db", tmp_path / "index.db", "ls")
+
+    assert result.code == 2
+    assert "'ls' is a command, and a command comes first: runicorn-tui ls" in result.err
+
+
+def test_what_was_typed_cannot_act_on_the_terminal(tmp_path: Path) -> None:
+    command = ["-m", "runicorn_tui", str(tmp_path / "a\x1b[2Jb")]
+    terminal = pexpect.spawn(sys.executable, command, env=dict(os.environ), timeout=30, dimensions=(24, 200))
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+
+    assert terminal.exitstatus == 2
+    assert b"a\\x1b[2Jb" in (terminal.before or b"")
+    assert b"\x1b" not in (terminal.before or b"")
+
+
 def test_a_first_word_that_is_a_command_is_a_command_and_a_path_is_a_root(run: Run, root: Path) -> None:
     root.rename("ls")
 

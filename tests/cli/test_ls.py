@@ -92,8 +92,10 @@ def test_a_root_that_was_never_read_is_named(run: Run, root: Path, tmp_path: Pat
 
 @pytest.mark.parametrize("columns", [60, 80, 100, 200])
 def test_a_row_fits_a_narrow_terminal(db: Path, columns: int) -> None:
+    command = ["-m", "runicorn_tui", "ls", "--db", str(db)]
+    # Without env it would hand on the COLUMNS that readline sets behind Python's back.
     terminal = pexpect.spawn(
-        sys.executable, ["-m", "runicorn_tui", "ls", "--db", str(db)], dimensions=(24, columns), encoding="utf-8"
+        sys.executable, command, dimensions=(24, columns), encoding="utf-8", env=dict(os.environ), timeout=30
     )
     terminal.expect(pexpect.EOF)
     lines = str(terminal.before).splitlines()

@@ -50,6 +50,18 @@ def test_where_leaves_running_ones_out_unless_asked(run: Run, db: Path) -> None:
     assert listed(run, db) == {"b2"}
 
 
+def test_where_leaves_pinned_ones_out_unless_asked(run: Run, db: Path) -> None:
+    with Store(db) as store:
+        store.annotate(["a1"], pinned=True)
+
+    result = run("rm", "--where", "status:failed,finished", "--yes", "--db", db)
+
+    assert "1 pinned experiment left out; --include-pinned takes them too." in result.err
+    assert listed(run, db) == {"a1", "b1", "b2"}
+    run("rm", "--where", "status:failed", "--include-pinned", "--yes", "--db", db)
+    assert listed(run, db) == {"b1", "b2"}
+
+
 def test_a_running_one_named_by_id_is_taken(run: Run, db: Path) -> None:
     run("rm", "b1", "--yes", "--db", db)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Run, write_run
+from tests.cli.conftest import CREATED, Run, write_run
 
 Serve = Callable[..., "subprocess.Popen[str]"]
 
@@ -48,6 +48,15 @@ def get(port: int, path: str) -> Any:
     answer = json.loads(connection.getresponse().read())
     connection.close()
     return answer
+
+
+def test_without_any_root_it_says_how_to_name_one(serve: Serve, tmp_path: Path) -> None:
+    process = serve("--db", tmp_path / "index.db")
+    port_of(process)
+    process.send_signal(signal.SIGTERM)
+
+    assert "name one, as in runicorn-tui serve ~/runs" in process.communicate(timeout=30)[1]
+    assert process.returncode == 0
 
 
 def test_the_line_means_that_every_experiment_and_series_of_a_new_root_can_be_asked_for(
@@ -93,6 +102,32 @@ def test_signals_stop_it_within_two_seconds(serve: Serve, db: Path, number: sign
     out, err = process.communicate()
     assert out == ""
     assert "Traceback" not in err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("watch", [(), ("--no-watch",)])
+def test_a_stop_does_not_wait_for_the_markers_of_a_large_deletion_and_the_next_start_writes_them(
+    serve: Serve, tmp_path: Path, watch: tuple[str, ...]
+) -> None:
+    root, db, number = tmp_path / "large", tmp_path / "index.db", 2000
+    for run_number in range(number):
+        write_run(root, f"run{run_number}", losses=(1.0,), created_at=CREATED + run_number)
+    process = serve(root, "--db", db, "--no-watch")
+    body = json.dumps({"query": {}, "all": True, "expected_total": number})
+    connection = HTTPConnection("127.0.0.1", port_of(process), timeout=30)
+    connection.request("POST", "/api/v2/experiments/delete-matching", body, {"Content-Type": "application/json"})
+    assert json.loads(connection.getresponse().read())["deleted"] == number
+    connection.close()
+    began = time.monotonic()
+    process.terminate()
+    assert process.wait(timeout=30) == 0
+    assert time.monotonic() - began < 2
+    assert len(list(root.glob("*/*/runs/*/.deleted"))) < number
+
+    port_of(serve(root, "--db", db, *watch))
+    deadline = time.monotonic() + 30
+    while len(list(root.glob("*/*/runs/*/.deleted"))) < number:
+        assert time.monotonic() < deadline
 
 
 def test_rate_limits_hold_unless_they_are_turned_off(serve: Serve, db: Path, monkeypatch: pytest.MonkeyPatch) -> None:

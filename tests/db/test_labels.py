@@ -76,6 +76,20 @@ def test_order_by_number_is_order_by_creation_and_id(batches: list[list[Key]]) -
     connection.close()
 
 
+@pytest.mark.parametrize("step", [1, -1])
+@pytest.mark.parametrize(("before", "after"), [(0.0, 2**-12), (2**-12, 0.0)])
+def test_order_holds_when_creation_times_change_inside_one_instant(
+    connection: sqlite3.Connection, before: float, after: float, step: int
+) -> None:
+    names = [f"{number:02}" for number in range(40)]
+    add(connection, [(before, name) for name in names])
+    for name in names[::step]:
+        seq = labels.place(connection, [(after, name)])[name]
+        connection.execute("UPDATE experiment SET seq = ?, created_at = ? WHERE id = ?", (seq, after, name))
+        keys = in_order(connection)
+        assert keys == sorted(keys)
+
+
 def test_thousands_of_one_instant_keep_the_order_of_their_ids(connection: sqlite3.Connection) -> None:
     keys = [(1.7e9, f"run_{number:05}") for number in range(5000)]
     random.Random(1).shuffle(keys)

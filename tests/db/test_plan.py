@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runicorn_db import plan
+from runicorn_db import conditions
 from runicorn_db.criteria import Criteria, Param, Term, Text
 from runicorn_db.errors import InvalidQuery
 from runicorn_db.filter_language import MAX_CONDITIONS, parse
@@ -28,7 +28,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """An index with roots; each example puts its own rows into it."""
     folder = tmp_path_factory.mktemp("plan")
     with pytest.MonkeyPatch.context() as patch, Store(folder / "index.db") as opened:
-        patch.setattr(plan, "time", SimpleNamespace(time=lambda: NOW))
+        patch.setattr(conditions, "time", SimpleNamespace(time=lambda: NOW))
         model.add_roots(opened, folder)
         yield opened
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runicorn_db import plan, summaries
+from runicorn_db import conditions, summaries
 from runicorn_db.criteria import STATUSES
 from runicorn_db.filter_language import parse
 from runicorn_db.query import ExperimentQuery, ProjectSummary, Summary
@@ -30,7 +30,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     folder = tmp_path_factory.mktemp("summaries")
     clock = SimpleNamespace(time=lambda: NOW)
     with pytest.MonkeyPatch.context() as patch, Store(folder / "index.db") as opened:
-        patch.setattr(plan, "time", clock)
+        patch.setattr(conditions, "time", clock)
         patch.setattr(summaries, "time", clock)
         model.add_roots(opened, folder)
         yield opened

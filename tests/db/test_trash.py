@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from runicorn_db.errors import CountChanged, InvalidQuery, UnknownBatch
+from runicorn_db.errors import CountChanged, InvalidQuery, StoreBusy, UnknownBatch
 from runicorn_db.query import Experiment, ExperimentQuery
 from runicorn_db.store import Store
 from runicorn_db.sync import sync
@@ -289,6 +289,42 @@ def test_many_markers_follow_in_the_background(tmp_path: Path) -> None:
         store.delete(names, source="tui")
         assert store.flush_outbox() == 0
     assert all((root / "vision/resnet/runs" / name / ".deleted").exists() for name in names)
+
+
+def test_markers_of_a_deletion_made_while_others_are_written_follow_too(tmp_path: Path) -> None:
+    root = tmp_path / "many"
+    older, newer = ([f"{age}-{number}" for number in range(300)] for age in ("older", "newer"))
+    for name in older:
+        write_run(root, name, created_at=CREATED)
+    for name in newer:
+        write_run(root, name, created_at=CREATED + 1000)
+    with Store(tmp_path / "many.db") as store:
+        store.add_root(root)
+        sync(store)
+        store.delete(newer, source="api")
+        store.delete(older, source="api")
+        store.restore(newer[:1])
+        for thread in threading.enumerate():
+            if thread.name == "outbox":
+                thread.join()
+        missing = [name for name in older + newer if not (root / "vision/resnet/runs" / name / ".deleted").exists()]
+    assert missing == newer[:1]
+
+
+def test_a_deletion_is_told_as_done_although_its_markers_must_wait(
+    store: Store, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flush_while_another_writes(*_: object) -> int:
+        raise StoreBusy("Database is busy")
+
+    # The moment is forced: between the commit and the marker another process takes the write lock.
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "flush_outbox", flush_while_another_writes)
+        assert store.delete(["a"], source="api").results == {"a": True}
+    assert not (folder_of(root, "a") / ".deleted").exists()
+
+    sync(store)
+    assert (folder_of(root, "a") / ".deleted").exists()
 
 
 _DELETER = """
