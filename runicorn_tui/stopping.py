@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from threading import Event
+from queue import SimpleQueue
 from types import FrameType
 
 _DOUBLED = 0.3
@@ -18,14 +18,19 @@ class Stopping:
     """
 
     def __init__(self) -> None:
-        self.event = Event()
+        # Not an Event: its lock is held while it is waited for, and a handler that sets it just then waits for ever.
+        self._asked: SimpleQueue[signal.Signals] = SimpleQueue()
         self.signal: signal.Signals | None = None
         self._asked_at = 0.0
         self._previous: dict[signal.Signals, signal.Handlers | object] = {}
 
     @property
     def is_asked(self) -> bool:
-        return self.event.is_set()
+        return self.signal is not None
+
+    def wait(self) -> None:
+        """Returns when it is asked to stop; once only."""
+        self._asked.get()
 
     def __enter__(self) -> Stopping:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -42,7 +47,7 @@ class Stopping:
             raise KeyboardInterrupt
         self._asked_at = now
         self.signal = signal.Signals(number)
-        self.event.set()
+        self._asked.put(self.signal)
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._previous.items():

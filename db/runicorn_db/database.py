@@ -23,7 +23,7 @@ from pony.orm.core import DBException
 
 from runicorn_db import errors
 from runicorn_db.entities import define_entities
-from runicorn_db.patterns import matches
+from runicorn_db.patterns import begin_question, matches
 from runicorn_db.text import fold
 
 APPLICATION_ID = 1383427689
@@ -133,6 +133,7 @@ class Database:
         """Everything read inside is of one moment; writers are not held up."""
         with translated(), orm.db_session:
             connection = self._connection()
+            begin_question()
             with interrupt.watching(connection) if interrupt else contextlib.nullcontext():
                 connection.execute("BEGIN")
                 try:
@@ -151,6 +152,7 @@ class Database:
             connection = self._connection()
             connection.execute(f"PRAGMA synchronous = {'full' if durable else 'normal'}")
             connection.execute("BEGIN IMMEDIATE")
+            begin_question()
             try:
                 yield connection
                 connection.execute("COMMIT")

@@ -368,13 +368,13 @@ class RootSync:
     def _judge_running(self) -> None:
         """Look again whether what is recorded as running is; the last event is known by now."""
         sql = (
-            "SELECT seq, status, exit_reason, ended_at, hostname, pid, created_at, last_event_at, started_at"
+            "SELECT id, status, exit_reason, ended_at, hostname, pid, created_at, last_event_at, started_at"
             " FROM experiment WHERE root_id = ? AND recorded_status = 'running' AND missing_at IS NULL"
         )
         with self._database.snapshot() as connection:
             rows = connection.execute(sql, (self._root_id,)).fetchall()
         updates: list[tuple[object, ...]] = []
-        for seq, status, exit_reason, ended_at, hostname, pid, created_at, last_event_at, started_at in rows:
+        for name, status, exit_reason, ended_at, hostname, pid, created_at, last_event_at, started_at in rows:
             judged = ingest.judge(
                 "running", None, None, hostname=hostname, pid=pid, created_at=created_at, last_event_at=last_event_at
             )
@@ -382,13 +382,13 @@ class RootSync:
                 duration = None
                 if judged.ended_at is not None and started_at is not None:
                     duration = judged.ended_at - started_at
-                updates.append((judged.status, judged.exit_reason, judged.ended_at, duration, seq))
+                updates.append((judged.status, judged.exit_reason, judged.ended_at, duration, name))
         if updates:
             self._counts.changed += len(updates)
             with self._database.writing() as connection:
                 connection.executemany(
                     "UPDATE experiment SET status = ?, exit_reason = ?, ended_at = ?, duration_seconds = ?,"
-                    " updated_at = coalesce(last_event_at, ended_at, updated_at) WHERE seq = ?",
+                    " updated_at = coalesce(last_event_at, ended_at, updated_at) WHERE id = ?",
                     updates,
                 )
 

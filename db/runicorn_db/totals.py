@@ -38,7 +38,7 @@ def facets(query: ExperimentQuery) -> Facets | None:
     if query.include_deleted or query.roots or query.name is not None or any(bound is not None for bound in bounds):
         return None
     statuses = set(query.status)
-    tag_sets = [(tag,) for tag in dict.fromkeys(query.tags)]
+    tag_sets: list[tuple[str, ...]] = [(tag,) for tag in dict.fromkeys(query.tags)]
     words = search_words(query.search or "")
     if len(query.filter.groups) > 1:
         return None

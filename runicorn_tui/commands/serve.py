@@ -76,7 +76,7 @@ def _serve(store: Store, names: tuple[str, ...], settings: Settings, stopping: S
             store.flush_in_background()
         server.start()
         click.echo(f"Serving {server.url}")
-        stopping.event.wait()
+        stopping.wait()
         output.note("Stopping.")
     finally:
         server.stop()

@@ -2,6 +2,7 @@
 
 CREATE INDEX experiment_ended ON experiment (ended_at, seq, live) WHERE live = 1;
 CREATE INDEX experiment_duration ON experiment (duration_seconds, seq, live) WHERE live = 1;
+CREATE INDEX experiment_deleted ON experiment (deleted_at) WHERE deleted_at IS NOT NULL;
 CREATE INDEX experiment_size ON experiment (size_bytes, seq, live) WHERE live = 1;
 
 -- How many live experiments each project has in each status.
@@ -69,3 +70,8 @@ BEGIN
         AND tag IN (SELECT tag FROM experiment_tag WHERE experiment_seq = new.seq);
     INSERT INTO live_tag SELECT tag, experiment_seq FROM experiment_tag WHERE new.live = 1 AND experiment_seq = new.seq;
 END;
+
+-- What the summary adds up.
+CREATE INDEX experiment_aggregate ON experiment
+    (project, status, best_metric_name, best_metric_mode, best_metric_value, created_at, size_bytes, live)
+WHERE live = 1;
