@@ -24,15 +24,6 @@ def _compiled(pattern: str) -> regex.Pattern[str]:
     return regex.compile(pattern)
 
 
-def check(pattern: str) -> str | None:
-    """Why `pattern` is not a regular expression; None when it is one."""
-    try:
-        _compiled(pattern)
-    except regex.error as error:
-        return str(error)
-    return None
-
-
 def matches(pattern: str, text: str | None) -> bool:
     """Whether `pattern` is found in `text`. Raises TimeoutError when the question has used up its time."""
     if text is None:

@@ -71,14 +71,14 @@ def known_total(connection: sqlite3.Connection, wanted: Facets) -> int | None:
         return count_facets(connection, wanted.project, wanted.statuses)
     if has_columns:
         return None
-    if wanted.tag_sets[1:] == () and len(wanted.tag_sets[0]) == 1:
-        return _one(connection, "SELECT coalesce(sum(n), 0) FROM tag_count WHERE tag = ?", wanted.tag_sets[0])
+    tags, *others = wanted.tag_sets
+    if not others and len(tags) == 1:
+        return _one(connection, "SELECT coalesce(sum(n), 0) FROM tag_count WHERE tag = ?", tags)
     if (source := tag_source(connection, wanted)) is not None:
         sql, args = source
         return _one(connection, f"SELECT count(*) {sql}", args)
-    if len(wanted.tag_sets) > 1:
+    if others:
         return None
-    tags = wanted.tag_sets[0]
     marks = ", ".join("?" * len(tags))
     return _one(connection, f"SELECT count(DISTINCT experiment_seq) FROM live_tag WHERE tag IN ({marks})", tags)
 
