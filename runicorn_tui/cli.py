@@ -18,7 +18,6 @@ from runicorn_db import __version__
 from runicorn_db.errors import StoreError
 from runicorn_tui.exit_codes import FAILURE, INTERRUPTED, OK, OUTPUT_CLOSED, USAGE, exit_code_of
 from runicorn_tui.settings import InvalidSetting, explanations, user_file
-from runicorn_tui.terminal import safe
 
 PROGRAM = "runicorn-tui"
 COMPLETION_VARIABLE = "_RUNICORN_TUI_COMPLETE"
@@ -156,11 +155,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _safe_lines(text: str) -> str:
+    from runicorn_tui.terminal import safe
+
     return "\n".join(map(safe, text.split("\n")))
 
 
 def _fail(error: Exception | str, code: int) -> int:
-    click.echo(f"{PROGRAM}: {safe(error)}", err=True)
+    click.echo(f"{PROGRAM}: {_safe_lines(str(error))}", err=True)
     return code
 
 

@@ -6,17 +6,39 @@ import sqlite3
 from array import array
 from dataclasses import dataclass
 
+from runicorn_db import criteria as c
 from runicorn_db import labels
 from runicorn_db.conditions import Args, Form, Sql, joined, matching
 from runicorn_db.cursors import read_cursor
 from runicorn_db.database import Interrupt
-from runicorn_db.query import ExperimentQuery
+from runicorn_db.query import ExperimentQuery, words_of
 from runicorn_db.totals import Facets, count_facets, facets, known_total, tag_source
 
 _NULLABLE_COLUMNS = ("best_metric_value", "ended_at", "duration_seconds", "size_bytes")
 
 _COMMON = 0.01
 """From this share of all experiments on, walking a list in order and looking each one up finds a page sooner."""
+
+
+def describe(query: ExperimentQuery) -> str:
+    """What `query` asks for as a text for people, in the words of the filter language where it has them."""
+    terms: list[object] = []
+    if query.project is not None:
+        terms.append(c.Field(field="project", operation="exact", values=(query.project,)))
+    if query.name is not None:
+        terms.append(c.Field(field="name", operation="exact", values=(query.name,)))
+    if query.status:
+        terms.append(c.Status(values=query.status))
+    terms += [c.Tag(values=(tag,)) for tag in query.tags]
+    terms += [c.Text(text=word) for word in words_of(query.search or "")]
+    for name in ("created_after", "created_before", "best_metric_min", "best_metric_max"):
+        if (bound := getattr(query, name)) is not None:
+            terms.append(f"{name}={bound}")
+    if query.roots:
+        terms.append(c.Field(field="root", operation="exact", values=query.roots))
+    if query.filter:
+        terms.append(f"({query.filter})" if terms and len(query.filter.groups) > 1 else query.filter)
+    return " ".join(map(str, terms))
 
 
 def ordering(query: ExperimentQuery, *, is_reversed: bool = False) -> str:

@@ -260,7 +260,7 @@ class Store:
             with self.database.writing(durable=True) as connection:
                 keys = matched(connection)
                 batch, changed = trash.move_to_trash(
-                    connection, keys, source=source, reason=reason, query=str(query.filter)
+                    connection, keys, source=source, reason=reason, query=plan.describe(query)
                 )
             self._write_files(changed)
         return MatchingResult(matched=len(keys), changed=changed, batch=batch, query_time_ms=_milliseconds_since(began))

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from runicorn_db.errors import CountChanged, InvalidQuery, StoreBusy, UnknownBatch
+from runicorn_db.filter_language import parse
+from runicorn_db.plan import describe
 from runicorn_db.query import Experiment, ExperimentQuery
 from runicorn_db.store import Store
 from runicorn_db.sync import sync
@@ -134,6 +136,18 @@ def test_deleting_by_query_takes_what_matches_and_refuses_when_that_changed(stor
     result = store.delete_matching(query, source="api", expected_total=5)
     assert (result.matched, result.changed) == (5, 5)
     assert live(store) == {"a"}
+    assert store.batches()[0].query == "status:finished"
+
+
+def test_a_batch_says_what_it_was_asked_for(store: Store) -> None:
+    query = ExperimentQuery(
+        project="my vision", status=("finished",), search='resnet "a b"', created_after=1.5, roots=("root",),
+        filter=parse("best>1 or age<1d")[0],
+    )  # fmt: skip
+    assert describe(query) == (
+        'project="my vision" status:finished resnet "a b" created_after=1.5 root=root (best>1 or age<86400s)'
+    )
+    assert describe(ExperimentQuery()) == ""
 
 
 def test_the_original_sees_a_deletion_by_its_marker_in_layouts_before_07(store: Store, root: Path) -> None:
