@@ -21,7 +21,7 @@ import pyte
 from figures import machine
 
 DOWN, PAGE_DOWN, HOME, END, ESCAPE = "\x1b[B", "\x1b[6~", "\x1b[H", "\x1b[F", "\x1b"
-SLOW_FILTER = "name~zz.*q"
+SLOW_FILTER = "name:/z.*q.*z/"
 LARGE_FILTER = "project:project_11"
 
 
@@ -29,7 +29,7 @@ class Browser:
     """The browser in a pty of `columns` by `rows`."""
 
     def __init__(self, index: Path, columns: int, rows: int) -> None:
-        environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", "RUNICORN_DIR": ""}
+        environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", "RUNICORN_TUI_WATCH": "false"}
         environment.pop("NO_COLOR", None)
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)

@@ -161,7 +161,9 @@ def _safe_lines(text: str) -> str:
 
 
 def _fail(error: Exception | str, code: int) -> int:
-    click.echo(f"{PROGRAM}: {_safe_lines(str(error))}", err=True)
+    from runicorn_tui.terminal import safe
+
+    click.echo(f"{PROGRAM}: {safe(error)}", err=True)
     return code
 
 

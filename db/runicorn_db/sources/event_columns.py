@@ -1,0 +1,155 @@
+"""Lines of a Runicorn `events.jsonl` as columns: what each of them may hold, and what is left out of them."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from runicorn_db.chunks import Points
+from runicorn_db.series import TextPoint
+from runicorn_db.sources.files import clean_text
+
+RESERVED = ("global_step", "step", "time", "stage", "epoch")
+MAX_TEXT_LENGTH = 1000
+MAX_NAME_LENGTH = 1000
+
+NOT_JSON = "Line is not valid JSON"
+NOT_UTF8 = "Line is not UTF-8"
+TOO_DEEP = "Line is nested too deeply"
+TOO_LONG = "Line is longer than 4 MiB"
+NOT_AN_OBJECT = "Line is not an object"
+NO_DATA = "Metrics are not an object"
+BAD_STEP = "Step is missing or not a whole number of 64 bits"
+BAD_NUMBER = "Number is too large for a float"
+BAD_NAME = f"Metric name is longer than {MAX_NAME_LENGTH} characters"
+BAD_TIME = "Time is not in the years 1970 to 9999"
+
+_MIN_STEP, _MAX_STEP = -(2**63), 2**63 - 1
+_END_OF_9999 = 253402300800
+# Where the lines share less of their names than this, looking at each line costs less than at each name.
+_SPARSEST = 0.25
+_NUMBERS = frozenset({float, int, bool})
+
+
+class _Event(msgspec.Struct, gc=False):
+    type: Any = None
+    ts: Any = None
+    data: Any = None
+
+
+def _integer(digits: str) -> int:
+    # Python refuses to convert thousands of digits; the first 400 are as far beyond any float.
+    return int(digits[:400])
+
+
+_decode = msgspec.json.Decoder(_Event).decode
+# For what msgspec refuses: NaN, Infinity, 1e999, lone surrogates, integers of thousands of digits.
+_decode_tolerantly = json.JSONDecoder(parse_int=_integer).decode
+
+
+class EventColumns:
+    """Gathers the values of lines, metric by metric."""
+
+    def __init__(self) -> None:
+        self.points: dict[str, Points] = {}
+        self.texts: list[TextPoint] = []
+        self.last_event_at: float | None = None
+        self.skipped: dict[str, tuple[int, int]] = {}
+        # By name as logged; None: not a metric.
+        self._by_name: dict[str, Points | None] = dict.fromkeys(RESERVED)
+
+    def skip(self, message: str, line: int) -> None:
+        first, count = self.skipped.get(message, (line, 0))
+        self.skipped[message] = (min(first, line), count + 1)
+
+    def read(self, lines: list[bytes], first_line: int) -> None:
+        try:
+            events: Iterable[_Event] = list(map(_decode, lines))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            events = [self._event(line, number) for number, line in enumerate(lines, first_line)]
+        for number, event in enumerate(events, first_line):
+            if event.ts is not None:
+                self._take_time(event.ts, number)
+            if event.type == "metrics":
+                self._take_metrics(event.data, number)
+
+    def _event(self, line: bytes, number: int) -> _Event:
+        try:
+            return _decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            pass
+        try:
+            value = _decode_tolerantly(line.decode("utf-8")) if line.strip() else {}
+        except UnicodeDecodeError:
+            self.skip(NOT_UTF8, number)
+        except RecursionError:
+            self.skip(TOO_DEEP, number)
+        except json.JSONDecodeError:
+            self.skip(NOT_JSON, number)
+        else:
+            if isinstance(value, dict):
+                return _Event(value.get("type"), value.get("ts"), value.get("data"))
+            self.skip(NOT_AN_OBJECT, number)
+        return _Event()
+
+    def _take_time(self, time: Any, line: int) -> None:
+        if type(time) in (float, int) and 0 <= time < _END_OF_9999:
+            self.last_event_at = float(time)
+        else:
+            self.skip(BAD_TIME, line)
+
+    def _take_metrics(self, data: Any, line: int) -> None:
+        if type(data) is not dict:
+            return self.skip(NO_DATA, line)
+        step = data.get("global_step")
+        if step is None:
+            step = data.get("step")
+        if type(step) is float and step.is_integer():
+            step = int(step)
+        if type(step) is not int or not _MIN_STEP <= step <= _MAX_STEP:
+            return self.skip(BAD_STEP, line)
+        by_name = self._by_name
+        for name, value in data.items():
+            kind = type(value)
+            if kind is float or kind is int or kind is bool:
+                points = by_name[name] if name in by_name else self._new_metric(name, line)
+                if points is None:
+                    continue
+                try:
+                    points.values.append(value)
+                except OverflowError:
+                    self.skip(BAD_NUMBER, line)
+                else:
+                    points.steps.append(step)
+            elif kind is str and name not in RESERVED:
+                self._take_text(name, step, value, line)
+        if (stage := data.get("stage")) is not None:
+            self._take_stage(step, stage, line)
+        return None
+
+    def _new_metric(self, name: str, line: int) -> Points | None:
+        if len(name) > MAX_NAME_LENGTH:
+            self.skip(BAD_NAME, line)
+            return None
+        # Two names may become one.
+        points = self.points.setdefault(clean_text(name), Points(array("q"), array("d")))
+        self._by_name[name] = points
+        return points
+
+    def _take_text(self, name: str, step: int, text: str, line: int) -> None:
+        if len(name) > MAX_NAME_LENGTH:
+            self.skip(BAD_NAME, line)
+        else:
+            self.texts.append(TextPoint(clean_text(name), step, clean_text(text[:MAX_TEXT_LENGTH])))
+
+    def _take_stage(self, step: int, stage: object, line: int) -> None:
+        try:
+            text = stage if isinstance(stage, str) else json.dumps(stage, ensure_ascii=False)
+        except RecursionError:
+            self.skip(TOO_DEEP, line)
+        else:
+            self._take_text("stage", step, text, line)
