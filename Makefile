@@ -3,6 +3,7 @@
 # make check        format, lint, types, import rules, wheel
 # make screenshot   docs/screenshot.svg, made by the program itself
 # make tables       the tables of README, from the program itself
+# make bench        the figures of README, measured here
 # make clean        removes what the others made
 
 SHELL := /bin/bash
@@ -14,7 +15,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SUMMARY := build/pytest-summary.txt
 
-.PHONY: help demo test check screenshot tables clean
+.PHONY: help demo test check screenshot tables bench clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -61,6 +62,9 @@ screenshot: $(VENV)/.installed
 
 tables: $(VENV)/.installed
 	$(BIN)/python docs/make_tables.py
+
+bench: $(VENV)/.test
+	$(BIN)/python benchmarks/figures.py 10000
 
 clean:
 	rm -rf $(VENV) build dist .demo .coverage .coverage.* .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -15,10 +15,10 @@ from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen, Screen
 from textual.theme import Theme
 from textual.timer import Timer
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from runicorn_db.errors import StoreError
-from runicorn_tui import keys
+from runicorn_tui import acts, keys
 from runicorn_tui.messages import IndexChanged, ServerChanged, SyncFailed, SyncMoved
 from runicorn_tui.screens.experiments import ExperimentsScreen
 from runicorn_tui.terminal import on_end_signals, safe
@@ -113,6 +113,11 @@ class RunicornApp(App[None]):
     async def ask(self, question: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The answer of something that blocks, such as a method of the store, asked in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, partial(question, *args, **kwargs))
+
+    async def restore_batch(self, batch_id: int) -> int:
+        """Takes back what an act of deletion still holds, however much; how many."""
+        held = await self.ask(self.store.batch_snapshot, batch_id)
+        return sum([(await self.ask(self.store.restore, part)).changed for part in acts.parts(held)])
 
     # Beginning and end.
 
@@ -234,6 +239,12 @@ class RunicornApp(App[None]):
             self.notify(safe(f"REST server: {message.reason}"), severity="error", markup=False)
 
     # Whatever the screen.
+
+    def on_key(self, event: events.Key) -> None:
+        """A field takes every letter it is given: one that comes by here was typed before the field had the focus."""
+        if isinstance(self.focused, Input) and event.is_printable and event.character is not None:
+            self.focused.insert_text_at_cursor(event.character)
+            event.prevent_default()
 
     def action_help(self) -> None:
         from runicorn_tui.screens.help import HelpScreen

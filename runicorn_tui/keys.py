@@ -1,6 +1,7 @@
 """The key table: one row a key, feeding bindings, footer, help and the documentation.
 
-A scope is where a key works: "app" everywhere, "table" wherever a list has the focus, the rest are screens.
+A scope is where a key works: "app" everywhere, "table" wherever a list has the focus, "marks" where that can be
+marked in, the rest are screens.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Literal
 from textual.binding import Binding, BindingType
 
 Scope = Literal[
-    "app", "table", "filter", "experiments", "experiment", "chart", "log", "find", "trash", "confirm", "help"
+    "app", "table", "marks", "filter", "experiments", "experiment", "chart", "log", "find", "trash", "confirm", "help"
 ]
 
 _SHOWN = {
@@ -79,13 +80,13 @@ KEYS: tuple[Key, ...] = (
     Key("first", ("home", "g"), "first", "to the first", "Move", ("table",)),
     Key("last", ("end", "G"), "last", "to the last", "Move", ("table",)),
     # Marking experiments.
-    Key("mark", ("space",), "mark", "mark", "Mark", ("experiments",), True),
-    Key("range", ("v",), "range", "mark a range", "Mark", ("experiments",), True, "range"),
-    Key("extend-up", ("shift+up", "K"), "extend(-1)", "mark upwards", "Mark", ("experiments",)),
-    Key("extend-down", ("shift+down", "J"), "extend(1)", "mark downwards", "Mark", ("experiments",)),
-    Key("mark-all", ("a",), "mark_all", "mark all that match", "Mark", ("experiments",), True, "all"),
-    Key("invert", ("i",), "invert", "invert the marks", "Mark", ("experiments",)),
-    Key("unmark", ("U",), "unmark", "clear the marks", "Mark", ("experiments",)),
+    Key("mark", ("space",), "mark", "mark", "Mark", ("marks",), True),
+    Key("range", ("v",), "range", "mark a range", "Mark", ("marks",), True, "range"),
+    Key("extend-up", ("shift+up", "K"), "extend(-1)", "mark upwards", "Mark", ("marks",)),
+    Key("extend-down", ("shift+down", "J"), "extend(1)", "mark downwards", "Mark", ("marks",)),
+    Key("mark-all", ("a",), "mark_all", "mark all that match", "Mark", ("marks",), True, "all"),
+    Key("invert", ("i",), "invert", "invert the marks", "Mark", ("marks",)),
+    Key("unmark", ("U",), "unmark", "clear the marks", "Mark", ("marks",)),
     # Acting on experiments.
     Key("delete", ("d",), "delete", "delete", "Act", ("experiments", "experiment"), True),
     Key("undo", ("z",), "undo", "undo a deletion", "Act", ("experiments", "trash")),

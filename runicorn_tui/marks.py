@@ -2,69 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from array import array
+from bisect import bisect_left
+
+from runicorn_db.query import Snapshot
+from runicorn_tui.key_sets import has
 
 
 class Marks:
-    """Ids, and the bytes they take as far as that is known without asking."""
+    """Eight bytes for each marked experiment, and the bytes they take on disk as far as that is known."""
 
     def __init__(self) -> None:
-        self._sizes: dict[str, int | None] = {}
-        self._size_bytes: int | None = 0
+        self._sizes: dict[int, int | None] = {}
+        self.snapshot = Snapshot()
+        """What is marked, ascending. Never changed but replaced: whoever took it has what was marked then."""
 
     def __len__(self) -> int:
-        return len(self._sizes)
+        return len(self.snapshot)
 
-    def __contains__(self, experiment_id: str) -> bool:
-        return experiment_id in self._sizes
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._sizes)
+    def __contains__(self, key: int) -> bool:
+        return has(self.snapshot, key)
 
     @property
     def size_bytes(self) -> int | None:
         """The sum of the sizes, None unless every one is known."""
-        return self._size_bytes
+        if len(self._sizes) < len(self.snapshot) or None in self._sizes.values():
+            return None
+        return sum(size for size in self._sizes.values() if size is not None)
 
-    def toggle(self, experiment_id: str, size_bytes: int | None) -> None:
-        if experiment_id in self._sizes:
-            del self._sizes[experiment_id]
-        else:
-            self._sizes[experiment_id] = size_bytes
-        self._sum()
+    def toggle(self, key: int, size_bytes: int | None) -> None:
+        if key not in self:
+            self.add(key, size_bytes)
+            return
+        keys = self.snapshot.keys[:]
+        del keys[bisect_left(keys, key)]
+        self._sizes.pop(key, None)
+        self.snapshot = Snapshot(keys)
 
-    def add(self, experiment_id: str, size_bytes: int | None) -> None:
-        self._sizes[experiment_id] = size_bytes
-        self._sum()
+    def add(self, key: int, size_bytes: int | None) -> None:
+        if key not in self:
+            keys = self.snapshot.keys
+            place = bisect_left(keys, key)
+            self.snapshot = Snapshot(keys[:place] + array("q", [key]) + keys[place:])
+            self._sizes[key] = size_bytes
 
-    def add_all(self, experiment_ids: Iterable[str]) -> None:
-        for experiment_id in experiment_ids:
-            self._sizes.setdefault(experiment_id, None)
-        self._sum()
-
-    def invert(self, experiment_ids: Iterable[str]) -> None:
-        """Marks those of the ids that are not marked, unmarks the others; marks outside of them stay."""
-        for experiment_id in experiment_ids:
-            if experiment_id in self._sizes:
-                del self._sizes[experiment_id]
-            else:
-                self._sizes[experiment_id] = None
-        self._sum()
-
-    def remove_all(self, experiment_ids: Iterable[str]) -> None:
-        for experiment_id in experiment_ids:
-            self._sizes.pop(experiment_id, None)
-        self._sum()
+    def become(self, snapshot: Snapshot) -> None:
+        """Marks exactly what an ascending snapshot holds."""
+        self.snapshot = snapshot
+        self._sizes = {key: size for key, size in self._sizes.items() if has(snapshot, key)}
 
     def clear(self) -> None:
-        self._sizes.clear()
-        self._size_bytes = 0
-
-    def _sum(self) -> None:
-        total = 0
-        for size_bytes in self._sizes.values():
-            if size_bytes is None:
-                self._size_bytes = None
-                return
-            total += size_bytes
-        self._size_bytes = total
+        self.become(Snapshot())

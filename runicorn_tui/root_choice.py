@@ -15,7 +15,6 @@ from runicorn_tui.output import note
 from runicorn_tui.settings import Settings
 
 if TYPE_CHECKING:
-    from runicorn_db.query import Root
     from runicorn_db.store import Store
 
 
@@ -38,7 +37,7 @@ def open_with_roots(
     store = open_index(settings, create=True)
     try:
         names = _names(store, given, paths)
-        if needs_root and not names and not store.roots():
+        if needs_root and not names and not store.root_names():
             raise _no_root()
         return store, names
     except BaseException:
@@ -47,7 +46,7 @@ def open_with_roots(
 
 
 def _names(store: Store, given: Sequence[Path], paths: Sequence[Path]) -> tuple[str, ...]:
-    known = {root.path: root for root in store.roots()}
+    known = store.root_names()
     if not given:
         default = _default(known)
         paths = [] if default is None else [default]
@@ -57,11 +56,11 @@ def _names(store: Store, given: Sequence[Path], paths: Sequence[Path]) -> tuple[
         # An unmounted root is still a root of the index.
         if str(path) not in known and not path.is_dir():
             raise _no_folder(shown)
-        names.append((known.get(str(path)) or store.add_root(path)).name)
+        names.append(known.get(str(path)) or store.add_root(path).name)
     return tuple(dict.fromkeys(names))
 
 
-def _default(known: dict[str, Root]) -> Path | None:
+def _default(known: dict[str, str]) -> Path | None:
     from runicorn_db.sources.locate import default_root
 
     default = default_root(os.environ, Path.cwd())

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 
 from runicorn_db.query import Experiment, Page, Snapshot
+from runicorn_tui.key_sets import difference, has, intersection
 
 PAGE = 128
 KEPT_PAGES = 24
+_LOOKED_FOR = 65_536
 
 Read = Callable[[int, int], Awaitable[Sequence[Experiment | None] | None]]
 Load = Callable[[Snapshot], Awaitable[list[Experiment | None] | None]]
@@ -67,12 +70,23 @@ class ResultPages(Pages):
         super().__init__(self._part, 0 if page is None else page.total)
         self._load = load
         self._first: Sequence[Experiment] = () if page is None else page.experiments
+        self._first_keys = Snapshot() if page is None else page.snapshot
         self.snapshot: Snapshot | None = None
 
     def freeze(self, snapshot: Snapshot) -> None:
         """From now on the rows are those of `snapshot`, whatever changes in the index."""
         self.snapshot = snapshot
         self._total = len(snapshot)
+
+    def key(self, index: int) -> int | None:
+        """What stands for the experiment in a row, None where that is not known yet."""
+        known = self._first_keys if self.snapshot is None else self.snapshot
+        return known.keys[index] if 0 <= index < len(known) else None
+
+    def part(self, index: int) -> Snapshot:
+        """The experiment of one row."""
+        known = self._first_keys if self.snapshot is None else self.snapshot
+        return known[index : index + 1]
 
     def fresh(self) -> ResultPages:
         """The same experiments in the same order, to be read again."""
@@ -108,7 +122,7 @@ def position(snapshot: Snapshot, key: Snapshot) -> int | None:
 
 def added(before: Snapshot, after: Snapshot) -> int:
     """How many experiments of `after` are not in `before`."""
-    return len(set(after.keys).difference(before.keys))
+    return len(difference(after, before))
 
 
 def survivor(before: Snapshot, cursor: int, after: Snapshot) -> int:
@@ -118,9 +132,19 @@ def survivor(before: Snapshot, cursor: int, after: Snapshot) -> int:
     same = position(after, before[cursor : cursor + 1])
     if same is not None:
         return same
-    left = set(after.keys)
-    below = (key for key in before.keys[cursor:] if key in left)
-    above = (key for key in reversed(before.keys[:cursor]) if key in left)
-    key = next(below, None)
-    key = next(above, None) if key is None else key
+    below = before.keys[cursor:]
+    above = before.keys[:cursor]
+    above.reverse()
+    key = _first_left(below, after)
+    key = _first_left(above, after) if key is None else key
     return 0 if key is None else after.keys.index(key)
+
+
+def _first_left(keys: array[int], after: Snapshot) -> int | None:
+    """The first of `keys` that `after` holds; a set of all of them would take a hundred megabytes."""
+    for begin in range(0, len(keys), _LOOKED_FOR):
+        wanted = keys[begin : begin + _LOOKED_FOR]
+        left = intersection(Snapshot(wanted), after)
+        if len(left):
+            return next(key for key in wanted if has(left, key))
+    return None

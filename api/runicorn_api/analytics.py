@@ -6,6 +6,7 @@ import falcon
 
 from runicorn_api import answers, contract
 from runicorn_api.readers import Readers
+from runicorn_api.validators import watch_clock
 from runicorn_db.store import Store
 
 
@@ -16,6 +17,7 @@ class Summary:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         query = contract.read_filters(req.query_string)
+        watch_clock(req, query.filter)
         summary = self._readers.rows(lambda: self._store.summary(query))
         answers.send(resp, answers.write_summary(summary))
 

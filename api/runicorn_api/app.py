@@ -12,6 +12,7 @@ import falcon
 
 from runicorn_api import answers
 from runicorn_api.analytics import Summary
+from runicorn_api.compression import Compression
 from runicorn_api.experiments import BatchDelete, BatchRestore, DeleteMatching, Experiment, Experiments
 from runicorn_api.guards import HostGuard, OriginGuard, check_content_type, peer_address
 from runicorn_api.health import Health
@@ -19,6 +20,7 @@ from runicorn_api.json_body import to_json
 from runicorn_api.metrics import Metrics
 from runicorn_api.ratelimit import DEFAULT_RATE_LIMITS, Allowance, RateLimiter
 from runicorn_api.readers import Readers
+from runicorn_api.validators import Validators
 from runicorn_db.errors import (
     CountChanged,
     InvalidQuery,
@@ -33,6 +35,8 @@ from runicorn_db.store import Store
 logger = logging.getLogger("runicorn_api")
 
 EXPERIMENTS = "/api/v2/experiments"
+
+_LASTING = (Experiments, Experiment, Metrics, Summary)
 
 
 def _never() -> bool:
@@ -87,7 +91,9 @@ def create_app(store: Store, settings: ServerSettings) -> Application:
     """The REST API over `store`, to be served by `Server` (or any WSGI server that gives REQUEST_URI)."""
     readers = Readers()
     gate = Gate(settings)
-    app = falcon.App(middleware=[gate])
+    validators = Validators(store)
+    # Requests pass them from left to right, answers from right to left.
+    app = falcon.App(middleware=[gate, Compression(), validators])
     app.add_error_handler(Exception, answer_error)
     app.add_error_handler(falcon.HTTPError, answer_error)
     health = Health(store, readers, version=settings.version, syncing=settings.syncing)
@@ -104,6 +110,8 @@ def create_app(store: Store, settings: ServerSettings) -> Application:
     for template, kind, resource in routes:
         app.add_route(template, resource)
         gate.kinds[template] = kind
+    # Not health: it tells the time, and how the disk is.
+    validators.lasting |= {template for template, _, resource in routes if isinstance(resource, _LASTING)}
     app.add_sink(gate.refuse_unknown, "/")
     return Application(app, readers)
 

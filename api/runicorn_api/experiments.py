@@ -6,6 +6,7 @@ import falcon
 
 from runicorn_api import answers, bodies, contract
 from runicorn_api.readers import Readers
+from runicorn_api.validators import watch_clock
 from runicorn_db.store import Store
 
 
@@ -16,6 +17,7 @@ class Experiments:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         query, names = contract.read_list(req.query_string)
+        watch_clock(req, query.filter)
         page = self._readers.rows(lambda: self._store.find(query))
         answers.send(resp, answers.write_page(page, names))
 

@@ -72,7 +72,14 @@ class Answer(WSGITask):
 
     def build_response_header(self) -> bytes:
         # waitress writes header names in its own capitals; people look for the documented ones.
-        return super().build_response_header().replace(b"\r\nX-Ratelimit-", b"\r\nX-RateLimit-")
+        header = super().build_response_header().replace(b"\r\nX-Ratelimit-", b"\r\nX-RateLimit-")
+        return header.replace(b"\r\nEtag:", b"\r\nETag:")
+
+    def set_close_on_finish(self) -> None:
+        # waitress closes after every answer without Content-Length, a 304 among them, which never has one.
+        asked = cast(Any, self.request).headers.get("CONNECTION", "").lower()
+        if self.has_body or self.version != "1.1" or asked == "close":
+            super().set_close_on_finish()
 
 
 class Refusal(ErrorTask):

@@ -223,6 +223,11 @@ class Criteria:
     def __bool__(self) -> bool:
         return bool(self.groups)
 
+    @property
+    def depends_on_now(self) -> bool:
+        """Whether what matches changes by the passing of time alone."""
+        return any(isinstance(term, Number) and term.field == "age" for group in self.groups for term in group)
+
     def __str__(self) -> str:
         return " or ".join(" ".join(map(str, group)) for group in self.groups)
 

@@ -81,10 +81,17 @@ class Database:
         self._write_lock = threading.Lock()
         self._connections: dict[threading.Thread, sqlite3.Connection] = {}
         self._connections_lock = threading.Lock()
+        self._watching: sqlite3.Connection | None = None
+        self._watching_lock = threading.Lock()
+        self._token = os.urandom(8).hex()
         check_sqlite()
         _prepare_file(self.path)
-        with _unusable_if_broken(self.path), self._locked():
-            migrate(self.path, timeout)
+        self._identity = _identity(self.path)
+        # Without the lock where there is nothing to change: a sync in another process may hold it.
+        with _unusable_if_broken(self.path):
+            if pending_migrations(self.path, timeout):
+                with self._locked():
+                    migrate(self.path, timeout)
         self.pony = orm.Database()
         self.entities = define_entities(self.pony)
         # A lambda: Pony registers plain functions only and passes over a bound method in silence.
@@ -111,6 +118,8 @@ class Database:
             "journal_mode = wal",
             "synchronous = normal",
             "wal_autocheckpoint = 0",
+            # Below what calls for a checkpoint: a log that was long once would call for one at every commit.
+            f"journal_size_limit = {_CHECKPOINT_BYTES // 2}",
             "temp_store = memory",
             "cache_size = -8000",
             # Pony switches this on; searches here fold case themselves and use no LIKE.
@@ -162,6 +171,21 @@ class Database:
                 raise
             self._checkpoint(connection)
 
+    def stamp(self) -> str | None:
+        """Another text after every change to the index, whoever made it; None where that cannot be told.
+
+        What was read between two equal stamps is of the one state that both name.
+        """
+        with translated(), self._watching_lock:
+            if self._watching is None:
+                self._watching = sqlite3.connect(
+                    self.path, timeout=self.timeout, isolation_level=None, check_same_thread=False
+                )
+            # The number moves with the commits of other connections only, so this one never writes.
+            ((version,),) = self._watching.execute("PRAGMA data_version").fetchall()
+        # Threads that read may hold another file than the watching one when the path was given a new one.
+        return f"{self._token}-{version}" if _identity(self.path) == self._identity else None
+
     def _checkpoint(self, connection: sqlite3.Connection) -> None:
         # Here and nowhere else (autocheckpoint is off): the lock is held, so no commit can race with it.
         try:
@@ -203,6 +227,17 @@ class Database:
             for connection in self._connections.values():
                 connection.close()
             self._connections.clear()
+            with self._watching_lock:
+                if self._watching is not None:
+                    self._watching.close()
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _fold_or_none(value: object) -> str | None:
@@ -272,27 +307,36 @@ def migrations() -> list[str]:
     ]
 
 
+def pending_migrations(path: Path, timeout: float) -> list[str]:
+    """What the file lacks of the newest schema. Raises `NotAnIndex`, `SchemaTooNew`."""
+    with contextlib.closing(sqlite3.connect(path, timeout=timeout, isolation_level=None)) as connection:
+        return _pending(path, connection)
+
+
 def migrate(path: Path, timeout: float) -> None:
     """Bring the file to the newest schema, all or nothing; a foreign or newer file is left alone."""
-    steps = migrations()
     with contextlib.closing(sqlite3.connect(path, timeout=timeout, isolation_level=None)) as connection:
-        (application,) = connection.execute("PRAGMA application_id").fetchone()
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if application != APPLICATION_ID and (tables or application):
-            raise errors.NotAnIndex(
-                f"{path} is another program's database; it was left alone: name another file with --db"
-            )
-        if version > len(steps):
-            raise errors.SchemaTooNew(
-                f"{path} was written by a newer runicorn-tui (schema {version}, this one knows {len(steps)}):"
-                " upgrade, or name another file with --db"
-            )
-        if version == len(steps):
+        pending = _pending(path, connection)
+        if not pending:
             return
         connection.execute("PRAGMA journal_mode = wal")
-        for number, step in enumerate(steps[version:], version + 1):
+        for number, step in enumerate(pending, len(migrations()) - len(pending) + 1):
             connection.executescript(f"BEGIN IMMEDIATE;\n{step}\nPRAGMA user_version = {number};\nCOMMIT;")
+
+
+def _pending(path: Path, connection: sqlite3.Connection) -> list[str]:
+    steps = migrations()
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if application != APPLICATION_ID and (tables or application):
+        raise errors.NotAnIndex(f"{path} is another program's database; it was left alone: name another file with --db")
+    if version > len(steps):
+        raise errors.SchemaTooNew(
+            f"{path} was written by a newer runicorn-tui (schema {version}, this one knows {len(steps)}):"
+            " upgrade, or name another file with --db"
+        )
+    return steps[version:]
 
 
 @contextlib.contextmanager

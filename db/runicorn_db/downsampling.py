@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Sequence
-from itertools import compress
+from itertools import accumulate, compress
 
 from runicorn_db.chunks import Points
 
-# Candidates for each point that is kept, half of them lowest, half highest points.
-_CANDIDATES = 4
+CANDIDATES = 4
+"""For each point that is kept, half of them lowest, half highest points."""
+
+_SHORT = 6
 
 
 def finite(points: Points) -> Points:
@@ -28,16 +30,28 @@ def finite(points: Points) -> Points:
     return Points(array("q", compress(points.steps, is_finite)), array("d", compress(points.values, is_finite)))
 
 
-def choose_steps(steps: array[int], columns: Sequence[Points], limit: int) -> array[int]:
+def extremes_of(points: Points) -> Points:
+    """The first lowest and the first highest of the finite points by step: two, one or none."""
+    steps, values = finite(points)
+    if not values:
+        return Points(array("q"), array("d"))
+    low, high = sorted((values.index(min(values)), values.index(max(values))))
+    both = (low, high) if low != high else (low,)
+    return Points(array("q", [steps[at] for at in both]), array("d", [values[at] for at in both]))
+
+
+def choose_steps(steps: Sequence[int], columns: Sequence[Points], limit: int) -> array[int]:
     """Exactly `min(limit, len(steps))` of the ascending `steps`, ascending, the same ones every time.
 
     The last step is kept, from `limit` 2 on the first one too, then the first minimum and the first maximum of every
     column as far as they fit, which all do from 2 + 2 * len(columns) on. `columns` are finite and lie within `steps`.
     """
     if limit >= len(steps):
-        return steps
+        return array("q", steps)
     chosen = {steps[-1]} if limit == 1 else {steps[0], steps[-1]}
-    candidates = [min_max(points, limit * _CANDIDATES // 2) for points in columns if points.steps]
+    candidates = [
+        min_max(points, share_of(limit, len(columns)) * CANDIDATES // 2) for points in columns if points.steps
+    ]
     for points in candidates:
         for extreme in (min, max):
             if len(chosen) < limit:
@@ -51,10 +65,18 @@ def choose_steps(steps: array[int], columns: Sequence[Points], limit: int) -> ar
     return array("q", sorted(chosen))
 
 
+def share_of(limit: int, columns: int) -> int:
+    """How many of `limit` steps one of so many columns may choose, when all need as many."""
+    return math.ceil(limit / max(columns, 1))
+
+
 def min_max(points: Points, pieces: int) -> Points:
-    """The first lowest and first highest point of each of so many equal pieces, and the two ends."""
+    """The first lowest and first highest point of each of so many equal pieces, and the two ends.
+
+    Of short pieces all points: choosing among these takes longer than LTTB takes for them.
+    """
     count = len(points.steps)
-    if count <= 2 * pieces:
+    if count <= _SHORT * pieces:
         return points
     positions = [0]
     for piece in range(pieces):
@@ -75,29 +97,34 @@ def lttb(points: Points, limit: int) -> Sequence[int]:
     if limit < 3:
         return (steps[0], steps[-1])[:limit]
     # Scaled to 0..1 and -1..1: areas of huge values and distances would overflow.
-    span = steps[-1] - steps[0]
+    first, span = steps[0], steps[-1] - steps[0]
     scale = max(max(values), -min(values)) or 1.0
-    xs = [(step - steps[0]) / span for step in steps]
+    xs = [(step - first) / span for step in steps]
     ys = [value / scale for value in values]
     return [steps[position] for position in _lttb(xs, ys, limit)]
 
 
-def _lttb(xs: Sequence[float], ys: Sequence[float], limit: int) -> list[int]:
+def _lttb(xs: list[float], ys: list[float], limit: int) -> list[int]:
     """Positions of `limit` points (3 or more, fewer than there are)."""
     inner = len(xs) - 2
     bounds = [1 + bucket * inner // (limit - 2) for bucket in range(limit - 1)]
     bounds.append(len(xs))
-    last = 0
+    # Means of buckets as differences of running sums.
+    x_sums = list(accumulate(xs, initial=0.0))
+    y_sums = list(accumulate(ys, initial=0.0))
     positions = [0]
-    for bucket in range(limit - 2):
-        begin, end, next_end = bounds[bucket : bucket + 3]
-        next_x = sum(xs[end:next_end]) / (next_end - end)
-        next_y = sum(ys[end:next_end]) / (next_end - end)
-        last_x, last_y = xs[last], ys[last]
-        x_distance, y_distance = next_x - last_x, next_y - last_y
+    last = 0
+    for begin, end, next_end in zip(bounds, bounds[1:], bounds[2:], strict=False):
+        last_x, last_y, count = xs[last], ys[last], next_end - end
+        x_distance = (x_sums[next_end] - x_sums[end]) / count - last_x
+        y_distance = (y_sums[next_end] - y_sums[end]) / count - last_y
+        shift = last_x * y_distance - last_y * x_distance
         largest = -1.0
         for position in range(begin, end):
-            area = abs(x_distance * (ys[position] - last_y) - (xs[position] - last_x) * y_distance)
+            # Twice the area of the triangle.
+            area = x_distance * ys[position] - y_distance * xs[position] + shift
+            if area < 0:
+                area = -area
             if area > largest:
                 largest, last = area, position
         positions.append(last)
@@ -105,7 +132,7 @@ def _lttb(xs: Sequence[float], ys: Sequence[float], limit: int) -> list[int]:
     return positions
 
 
-def _between(steps: array[int], chosen: set[int], missing: int) -> list[int]:
+def _between(steps: Sequence[int], chosen: set[int], missing: int) -> list[int]:
     """`missing` more steps that are not chosen yet, evenly spread."""
     slots = min(len(steps), 2 * (len(chosen) + missing))
     spare = [step for slot in range(slots) if (step := steps[slot * len(steps) // slots]) not in chosen]

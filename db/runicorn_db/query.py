@@ -156,7 +156,10 @@ class Experiment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """One page of experiments and the exact number of all that match, both from one snapshot."""
+    """One page of experiments and the exact number of all that match, both from one snapshot.
+
+    `snapshot` holds the same experiments, for what takes a snapshot.
+    """
 
     experiments: tuple[Experiment, ...]
     total: int
@@ -164,6 +167,7 @@ class Page:
     per_page: int
     next_cursor: str | None
     query_time_ms: float
+    snapshot: Snapshot = field(default_factory=lambda: Snapshot())
 
     @property
     def has_next(self) -> bool:
@@ -181,7 +185,7 @@ class Snapshot:
     Opaque: `len()` counts it, slicing narrows it, the store turns it into rows and ids.
     """
 
-    keys: array[int]
+    keys: array[int] = field(default_factory=lambda: array("q"))
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -302,10 +306,10 @@ class Summary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeletePreview:
-    """What a deletion of these ids would take: nothing is changed by looking.
+    """What a deletion of these experiments would take: nothing is changed by looking.
 
     Only experiments that are not in the trash yet are counted. `first` and `last` are up to ten
-    experiments each, newest first; `running` and `pinned` are ids.
+    experiments each, newest first; `running` and `pinned` are ids, of what would be left out too.
     """
 
     total: int
@@ -324,7 +328,7 @@ class DeletePreview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeResult:
-    """What a deletion or a restore did, id by id. `batch` is the new deletion batch, None when nothing was deleted.
+    """What a deletion or a restore did, id by id. `batch` is the deletion batch, None when nothing was deleted.
 
     `changed` counts the experiments whose state changed now; an id that was in the wanted state
     before is `True` in `results` and not counted in `changed`.

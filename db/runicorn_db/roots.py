@@ -39,6 +39,22 @@ def roots(database: Database) -> list[Root]:
         ]
 
 
+def names(database: Database) -> dict[str, str]:
+    """Path -> name of all roots: nothing is counted, which takes long in a large index."""
+    with database.snapshot() as connection:
+        return dict(connection.execute("SELECT path, name FROM root ORDER BY id").fetchall())
+
+
+def path_of(database: Database, name_or_path: str) -> str:
+    """The path of the root of that name, or else of that path. Raises `UnknownRoot`."""
+    known = names(database)
+    if name_or_path in known.values():
+        return next(path for path, name in known.items() if name == name_or_path)
+    if name_or_path and (path := _absolute(name_or_path)) in known:
+        return path
+    raise UnknownRoot(f"No root is called '{shown(name_or_path)}'; roots: {', '.join(known.values()) or 'none yet'}")
+
+
 def problems(database: Database) -> list[Problem]:
     entity = database.entities.Problem
     with translated(), orm.db_session:
@@ -52,14 +68,8 @@ def problems(database: Database) -> list[Problem]:
 
 def find(database: Database, name_or_path: str) -> Root:
     """The root of that name, or else of that path. Raises `UnknownRoot`."""
-    known = roots(database)
-    path = _absolute(name_or_path) if name_or_path else None
-    for matches in (lambda r: r.name == name_or_path, lambda r: r.path == path):
-        for root in known:
-            if matches(root):
-                return root
-    names = ", ".join(root.name for root in known) or "none yet"
-    raise UnknownRoot(f"No root is called '{shown(name_or_path)}'; roots: {names}")
+    path = path_of(database, name_or_path)
+    return next(root for root in roots(database) if root.path == path)
 
 
 def add(database: Database, path: str | os.PathLike[str], name: str | None) -> Root:

@@ -1,8 +1,7 @@
-"""Metric series: appended batch by batch, read by range, thinned for a chart.
+"""Metric series: appended batch by batch, read by range, thinned for a chart; and the texts logged beside them.
 
-Works on a connection whose transaction the caller has begun. Always true of what is stored, for each metric of an
-experiment: chunks in the order of `number` hold at most MAX_POINTS points each, sorted by step, one value a step (the
-last logged), no two chunks overlapping; its `metric` row and the step columns of `experiment` agree with them.
+Works on a connection whose transaction the caller has begun. The `metric` rows and the step columns of `experiment`
+always agree with what is stored (see `segments`).
 """
 
 from __future__ import annotations
@@ -10,17 +9,28 @@ from __future__ import annotations
 import math
 import sqlite3
 from array import array
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from operator import lt
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from runicorn_db.chunks import MAX_POINTS, Points, pack, unpack
-from runicorn_db.downsampling import choose_steps, finite
+from runicorn_db.chunks import Points, stride_of, value_at
+from runicorn_db.downsampling import CANDIDATES, choose_steps, finite, min_max, share_of
 from runicorn_db.query import MetricsQuery, MetricTable
+from runicorn_db.segments import StoredMetric, merged
+from runicorn_db.series_range import LEVELS, Level, SeriesRange, points_per_candidate
+from runicorn_db.step_union import Piece, count_distinct, ends_of, joined, union
+from runicorn_db.text_series import append_texts, read_texts
+
+__all__ = ["SeriesBatch", "TextPoint", "append", "clear", "read_table", "read_texts"]
 
 _MIN_STEP, _MAX_STEP = -(2**63), 2**63 - 1
+# Fewer candidates than this for each step to be kept are not worth choosing from: then all points are read.
+_FEWEST_CANDIDATES = 2
+_AT_ONCE = 10_000
+
+T = TypeVar("T")
 
 
 class TextPoint(NamedTuple):
@@ -38,22 +48,22 @@ class SeriesBatch:
 
 
 def append(connection: sqlite3.Connection, experiment_seq: int, batch: SeriesBatch) -> None:
-    """Add a batch to the stored series: what it says about a (step, metric) replaces what was there."""
+    """Add a batch to the stored series: what it says about a (step, name) replaces what was there."""
     columns = {name: _sorted(points) for name, points in batch.points.items() if points.steps}
     if columns:
         _count_steps(connection, experiment_seq, [points.steps for points in columns.values()])
     for name, points in columns.items():
-        _Metric(connection, experiment_seq, name).append(points)
-    connection.executemany(
-        "INSERT INTO text_point (experiment_seq, name, step, value) VALUES (?, ?, ?, ?)"
-        " ON CONFLICT (experiment_seq, name, step) DO UPDATE SET value = excluded.value",
-        ((experiment_seq, *text) for text in batch.texts),
-    )
+        _append_metric(connection, experiment_seq, name, points)
+    texts: dict[str, dict[int, str]] = {}
+    for name, step, text in batch.texts:
+        texts.setdefault(name, {})[step] = text
+    for name, of_name in texts.items():
+        append_texts(connection, experiment_seq, name, of_name)
 
 
 def clear(connection: sqlite3.Connection, experiment_seq: int) -> None:
     """Forget every value of an experiment."""
-    for table in ("metric", "series_chunk", "text_point"):
+    for table in ("metric", "series_segment", "text_chunk"):
         connection.execute(f"DELETE FROM {table} WHERE experiment_seq = ?", (experiment_seq,))
     connection.execute(
         "UPDATE experiment SET step_count = 0, first_step = NULL, last_step = NULL WHERE seq = ?", (experiment_seq,)
@@ -69,90 +79,128 @@ def read_table(connection: sqlite3.Connection, experiment_seq: int, query: Metri
         )
     )
     metrics = tuple(dict.fromkeys(query.metrics)) or tuple(sorted(metric_ids))
-    columns = {
-        metric: _read(connection, experiment_seq, metric_ids[metric], query.step_min, query.step_max)
+    low, high = _within_64_bits(query.step_min, _MIN_STEP), _within_64_bits(query.step_max, _MAX_STEP)
+    ranges = {
+        metric: SeriesRange(connection, experiment_seq, metric_ids[metric], low, high)
         for metric in metrics
-        if metric in metric_ids
+        if metric in metric_ids and _is_any_step_in(query)
     }
-    finite_columns = {metric: finite(points) for metric, points in columns.items()}
-    available = _union([points.steps for points in columns.values()])
-    steps = available
-    if query.downsample is not None:
-        steps = choose_steps(available, list(finite_columns.values()), query.downsample)
-    nothing = Points(array("q"), array("d"))
+    some = {metric: series for metric, series in ranges.items() if series.count}
+    table = (query.downsample is not None and _thinned(some, query.downsample)) or _whole(some)
     return MetricTable(
         metrics=metrics,
         unknown=tuple(metric for metric in metrics if metric not in metric_ids),
-        steps=tuple(steps),
-        values={metric: _values_at(finite_columns.get(metric, nothing), steps) for metric in metrics},
+        steps=_as_tuple(table.steps),
+        values={metric: table.values.get(metric) or (None,) * len(table.steps) for metric in metrics},
         non_finite={
-            metric: len(columns[metric].steps) - len(finite_columns[metric].steps) if metric in columns else 0
-            for metric in metrics
+            metric: some[metric].count - some[metric].finite_count if metric in some else 0 for metric in metrics
         },
-        available_points=len(available),
+        available_points=table.available,
         query_time_ms=0.0,
     )
 
 
-def _read(
-    connection: sqlite3.Connection, experiment_seq: int, metric_id: int, step_min: int | None, step_max: int | None
-) -> Points:
-    low = _MIN_STEP if step_min is None else step_min
-    high = _MAX_STEP if step_max is None else step_max
-    rows = connection.execute(
-        "SELECT data FROM series_chunk"
-        " WHERE experiment_seq = ? AND metric_id = ? AND last_step >= ? AND first_step <= ? ORDER BY number",
-        # SQLite has no integers beyond 64 bits.
-        (experiment_seq, metric_id, min(max(low, _MIN_STEP), _MAX_STEP), min(max(high, _MIN_STEP), _MAX_STEP)),
-    )
-    steps: array[int] = array("q")
-    values: array[float] = array("d")
-    for (data,) in rows:
-        points = unpack(data)
-        steps += points.steps
-        values += points.values
-    begin, end = bisect_left(steps, low), bisect_right(steps, high)
-    is_all = end - begin == len(steps)
-    return Points(steps, values) if is_all else Points(steps[begin:end], values[begin:end])
+def _is_any_step_in(query: MetricsQuery) -> bool:
+    """Steps have 64 bits, bounds may have more."""
+    is_above = query.step_min is not None and query.step_min > _MAX_STEP
+    return not is_above and (query.step_max is None or query.step_max >= _MIN_STEP)
 
 
-def _union(columns: Sequence[array[int]]) -> array[int]:
-    """All steps of the columns, ascending."""
-    if not columns:
-        return array("q")
-    if all(steps == columns[0] for steps in columns):
-        return columns[0]
-    return array("q", sorted(set().union(*columns)))
+def _within_64_bits(step: int | None, default: int) -> int:
+    return default if step is None else min(max(step, _MIN_STEP), _MAX_STEP)
 
 
-def _values_at(points: Points, steps: array[int]) -> tuple[float | None, ...]:
-    if points.steps == steps:
-        return tuple(points.values)
-    if len(steps) * 8 > len(points.steps):
-        known = dict(zip(*points, strict=True))
-        return tuple(map(known.get, steps))
-    return tuple(_value_at(points, step) for step in steps)
+class _Table(NamedTuple):
+    steps: Sequence[int]
+    values: Mapping[str, tuple[float | None, ...]]
+    available: int
+
+
+def _whole(ranges: Mapping[str, SeriesRange]) -> _Table:
+    columns = {metric: series.points() for metric, series in ranges.items()}
+    steps = union([points.steps for points in columns.values()])
+    values = {metric: _column(columns[metric], steps, ranges[metric]) for metric in ranges}
+    return _Table(steps, values, len(steps))
+
+
+def _thinned(ranges: Mapping[str, SeriesRange], limit: int) -> _Table | None:
+    """At most `limit` rows, with every value of each; None when there are no more anyway."""
+    pieces = {metric: list(joined(series.pieces())) for metric, series in ranges.items()}
+    available = count_distinct(list(pieces.values()))
+    if limit >= available:
+        return None
+    share = share_of(limit, len(ranges))
+    columns: dict[str, Points] = {}
+    known: list[Sequence[int]] = []
+    for metric, series in ranges.items():
+        level = _level(series.count, share)
+        points = series.points() if level is None else series.candidates(level)
+        columns[metric] = min_max(finite(points), share * CANDIDATES // 2)
+        known.append(points.steps if level is None else columns[metric].steps)
+    steps = union(known)
+    if len(steps) < available:
+        ends = [end for column in pieces.values() for end in (ends_of(column[0])[0], ends_of(column[-1])[1])]
+        steps = union([steps, array("q", sorted({min(ends), max(ends)}))])
+    if len(steps) < limit:
+        steps = union([steps, *(_samples(column, limit) for column in pieces.values())])
+    if len(steps) < limit:
+        # Metrics that are alike choose the same steps: only with all points are there enough others.
+        steps = union([series.points().steps for series in ranges.values()])
+    chosen = choose_steps(steps, list(columns.values()), limit)
+    values = {metric: _values_at(series, columns[metric], chosen) for metric, series in ranges.items()}
+    return _Table(chosen, values, available)
+
+
+def _level(count: int, share: int) -> Level | None:
+    """The part of the pyramid with enough candidates for `share` of `count` points; None: all points are needed."""
+    enough = _FEWEST_CANDIDATES * share
+    return next((level for level in LEVELS if count >= enough * points_per_candidate(level)), None)
+
+
+def _samples(pieces: Sequence[Piece], limit: int) -> array[int]:
+    """Up to `limit` evenly spread steps of the longest range."""
+    longest = max((piece for piece in pieces if isinstance(piece, range)), key=len, default=range(0))
+    slots = min(limit, len(longest))
+    return array("q", (longest[slot * len(longest) // slots] for slot in range(slots)))
+
+
+def _column(points: Points, steps: Sequence[int], series: SeriesRange) -> tuple[float | None, ...]:
+    """The finite ones of all points of a series at `steps`, which are its own or more."""
+    if series.finite_count == series.count:
+        if points.steps == steps:
+            return _as_tuple(points.values)
+    else:
+        points = finite(points)
+    values = dict(zip(*points, strict=True))
+    return tuple(map(values.get, steps))
+
+
+def _as_tuple(numbers: Sequence[T]) -> tuple[T, ...]:
+    # Slice by slice: no other thread can run while C code goes through all of a million numbers.
+    slices = (numbers[begin : begin + _AT_ONCE] for begin in range(0, len(numbers), _AT_ONCE))
+    return tuple(chain.from_iterable(slices))
+
+
+def _values_at(series: SeriesRange, candidates: Points, steps: Sequence[int]) -> tuple[float | None, ...]:
+    values: dict[int, float | None] = dict(zip(*candidates, strict=True))
+    others = [step for step in steps if step not in values]
+    for step, value in zip(others, series.values_at(others), strict=True):
+        values[step] = value if value is not None and math.isfinite(value) else None
+    return tuple(map(values.__getitem__, steps))
 
 
 def _sorted(points: Points) -> Points:
     """The points by step, of each step the last one."""
-    if all(map(lt, points.steps, points.steps[1:])):
+    if stride_of(points.steps) or all(map(lt, points.steps, points.steps[1:])):
         return points
-    return _merged([points])
+    return merged([points])
 
 
-def _merged(parts: Iterable[Points]) -> Points:
-    """The points of all parts by step; later ones replace earlier ones."""
-    values: dict[int, float] = {}
-    for points in parts:
-        values.update(zip(*points, strict=True))
-    steps = array("q", sorted(values))
-    return Points(steps, array("d", map(values.__getitem__, steps)))
-
-
-def _count_steps(connection: sqlite3.Connection, experiment_seq: int, columns: Iterable[array[int]]) -> None:
+def _count_steps(connection: sqlite3.Connection, experiment_seq: int, columns: Sequence[array[int]]) -> None:
     """Bring the step columns of the experiment to what they are once these sorted columns are stored."""
-    steps: set[int] = set().union(*columns)
+    # Mostly all metrics are logged together.
+    others = [steps for steps in columns[1:] if steps != columns[0]]
+    steps: set[int] = set(columns[0]).union(*others)
     first, last = min(steps), max(steps)
     stored_first, stored_last = connection.execute(
         "SELECT first_step, last_step FROM experiment WHERE seq = ?", (experiment_seq,)
@@ -160,12 +208,11 @@ def _count_steps(connection: sqlite3.Connection, experiment_seq: int, columns: I
     # A series that only grows meets what is stored in no more than its last step: nothing needs reading.
     steps -= {stored_first, stored_last}
     if stored_last is not None and steps and min(steps) < stored_last and max(steps) > stored_first:
-        chunks = connection.execute(
-            "SELECT data FROM series_chunk WHERE experiment_seq = ? AND last_step >= ? AND first_step <= ?",
-            (experiment_seq, min(steps), max(steps)),
-        )
-        for (data,) in chunks:
-            steps.difference_update(unpack(data).steps)
+        bounds = max(min(steps), stored_first), min(max(steps), stored_last)
+        metrics = connection.execute("SELECT metric_id FROM metric WHERE experiment_seq = ?", (experiment_seq,))
+        for (metric_id,) in metrics.fetchall():
+            for piece in SeriesRange(connection, experiment_seq, metric_id, *bounds).pieces():
+                steps.difference_update(piece if isinstance(piece, range) else piece.read())
     connection.execute(
         "UPDATE experiment SET step_count = step_count + ?, first_step = ?, last_step = ? WHERE seq = ?",
         (
@@ -203,149 +250,54 @@ def _joined(one: _Extremes | None, other: _Extremes | None) -> _Extremes | None:
 
 def _are_lost(stored: _Extremes, points: Points) -> bool:
     """Whether `points` put something less extreme, or no finite value, where an extreme was."""
-    low = _value_at(points, stored.lowest[1])
-    high = _value_at(points, stored.highest[1])
+    low = value_at(points, stored.lowest[1])
+    high = value_at(points, stored.highest[1])
     is_low_lost = low is not None and not (math.isfinite(low) and low <= stored.lowest[0])
     return is_low_lost or (high is not None and not (math.isfinite(high) and -high <= stored.highest[0]))
 
 
-class _Metric:
-    """One stored metric of an experiment, to be added to."""
-
-    def __init__(self, connection: sqlite3.Connection, experiment_seq: int, name: str) -> None:
-        connection.execute("INSERT INTO metric_name (name) VALUES (?) ON CONFLICT DO NOTHING", (name,))
-        (metric_id,) = connection.execute("SELECT id FROM metric_name WHERE name = ?", (name,)).fetchone()
-        self._connection = connection
-        self._key = (experiment_seq, metric_id)
-
-    def append(self, points: Points) -> None:
-        """Store points that are sorted by step, and what they change in the summary."""
-        first = (points.steps[0], _or_null(points.values[0]))
-        last = (points.steps[-1], _or_null(points.values[-1]))
-        stored = self._connection.execute(
-            "SELECT count, first_step, first, last_step, last, min, min_step, max, max_step"
-            " FROM metric WHERE experiment_seq = ? AND metric_id = ?",
-            self._key,
-        ).fetchone()
-        if stored is None:
-            count = self._extend(points)
-            extremes = _extremes(points)
-        else:
-            count, first_step, first_value, last_step, last_value, low, low_step, high, high_step = stored
-            count += self._extend(points) if first[0] > last_step else self._merge(points)
-            known = None if low is None else _Extremes((low, low_step), (-high, high_step))
-            extremes = self._all_extremes() if known and _are_lost(known, points) else _joined(known, _extremes(points))
-            first = first if first[0] <= first_step else (first_step, first_value)
-            last = last if last[0] >= last_step else (last_step, last_value)
-        self._write_summary(count, first, last, extremes)
-
-    def _all_extremes(self) -> _Extremes | None:
-        extremes = None
-        rows = self._connection.execute(
-            "SELECT data FROM series_chunk WHERE experiment_seq = ? AND metric_id = ?", self._key
-        )
-        for (data,) in rows:
-            extremes = _joined(extremes, _extremes(unpack(data)))
-        return extremes
-
-    def _write_summary(
-        self, count: int, first: tuple[int, float | None], last: tuple[int, float | None], extremes: _Extremes | None
-    ) -> None:
-        low, low_step = extremes.lowest if extremes else (None, None)
-        high, high_step = (-extremes.highest[0], extremes.highest[1]) if extremes else (None, None)
-        self._connection.execute(
-            "INSERT INTO metric (experiment_seq, metric_id, count, first_step, first, last_step, last,"
-            " min, min_step, max, max_step) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (experiment_seq, metric_id) DO UPDATE SET count = excluded.count,"
-            " first_step = excluded.first_step, first = excluded.first,"
-            " last_step = excluded.last_step, last = excluded.last,"
-            " min = excluded.min, min_step = excluded.min_step, max = excluded.max, max_step = excluded.max_step",
-            (*self._key, count, *first, *last, low, low_step, high, high_step),
-        )
-
-    def _extend(self, points: Points) -> int:
-        """Store points that lie after everything stored; how many steps are new."""
-        last = self._connection.execute(
-            "SELECT number, count, data FROM series_chunk WHERE experiment_seq = ? AND metric_id = ?"
-            " ORDER BY number DESC LIMIT 1",
-            self._key,
-        ).fetchone()
-        number, stored_count, data = last or (0, 0, b"")
-        added = len(points.steps)
-        if stored_count == MAX_POINTS:
-            number += 1
-        elif stored_count:
-            stored = unpack(data)
-            points = Points(stored.steps + points.steps, stored.values + points.values)
-        self._write(number, points, MAX_POINTS)
-        return added
-
-    def _merge(self, points: Points) -> int:
-        """Store points of any steps; how many steps are new."""
-        chunks: list[tuple[int, int]] = self._connection.execute(
-            "SELECT number, first_step FROM series_chunk WHERE experiment_seq = ? AND metric_id = ? ORDER BY number",
-            self._key,
-        ).fetchall()
-        added = 0
-        end = len(points.steps)
-        # From the end, so that a chunk that becomes several moves only those that are done with.
-        for number, first_step in reversed(chunks):
-            # What comes before everything stored belongs to the first chunk.
-            begin = bisect_left(points.steps, first_step, 0, end) if number != chunks[0][0] else 0
-            if begin < end:
-                part = Points(points.steps[begin:end], points.values[begin:end])
-                added += self._merge_into(number, part, is_last=number == chunks[-1][0])
-            end = begin
-        return added
-
-    def _merge_into(self, number: int, points: Points, *, is_last: bool) -> int:
-        (data,) = self._connection.execute(
-            "SELECT data FROM series_chunk WHERE experiment_seq = ? AND metric_id = ? AND number = ?",
-            (*self._key, number),
-        ).fetchone()
-        stored = unpack(data)
-        merged = _merged([stored, points])
-        count = len(merged.steps)
-        pieces = math.ceil(count / MAX_POINTS)
-        if pieces > 1 and not is_last:
-            self._move_chunks(number, pieces - 1)
-        # In the midst of a series all pieces keep room for what else comes late.
-        self._write(number, merged, MAX_POINTS if is_last else math.ceil(count / pieces))
-        return count - len(stored.steps)
-
-    def _move_chunks(self, after: int, distance: int) -> None:
-        # By way of negative numbers: SQLite checks for duplicates row by row.
-        self._connection.execute(
-            "UPDATE series_chunk SET number = -(number + ?) WHERE experiment_seq = ? AND metric_id = ? AND number > ?",
-            (distance, *self._key, after),
-        )
-        self._connection.execute(
-            "UPDATE series_chunk SET number = -number WHERE experiment_seq = ? AND metric_id = ? AND number < 0",
-            self._key,
-        )
-
-    def _write(self, number: int, points: Points, size: int) -> None:
-        """Store points as chunks of `size`, from `number` on."""
-        pieces: Iterator[Points] = (
-            Points(points.steps[begin : begin + size], points.values[begin : begin + size])
-            for begin in range(0, len(points.steps), size)
-        )
-        self._connection.executemany(
-            "INSERT INTO series_chunk (experiment_seq, metric_id, number, count, first_step, last_step, data)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (experiment_seq, metric_id, number) DO UPDATE"
-            " SET count = excluded.count, first_step = excluded.first_step, last_step = excluded.last_step,"
-            " data = excluded.data",
-            (
-                (*self._key, number + offset, len(piece.steps), piece.steps[0], piece.steps[-1], pack(piece))
-                for offset, piece in enumerate(pieces)
-            ),
-        )
+def _append_metric(connection: sqlite3.Connection, experiment_seq: int, name: str, points: Points) -> None:
+    """Store points that are sorted by step, and what they change in the summary."""
+    key = (experiment_seq, _metric_id(connection, name))
+    stored_metric = StoredMetric(connection, *key)
+    first = (points.steps[0], _or_null(points.values[0]))
+    last = (points.steps[-1], _or_null(points.values[-1]))
+    stored = connection.execute(
+        "SELECT count, first_step, first, last_step, last, min, min_step, max, max_step"
+        " FROM metric WHERE experiment_seq = ? AND metric_id = ?",
+        key,
+    ).fetchone()
+    if stored is None:
+        count = stored_metric.extend(points)
+        extremes = _extremes(points)
+    else:
+        count, first_step, first_value, last_step, last_value, low, low_step, high, high_step = stored
+        count += stored_metric.extend(points) if first[0] > last_step else stored_metric.merge(points)
+        known = None if low is None else _Extremes((low, low_step), (-high, high_step))
+        is_lost = known is not None and _are_lost(known, points)
+        extremes = _extremes(stored_metric.extremes()) if is_lost else _joined(known, _extremes(points))
+        first = first if first[0] <= first_step else (first_step, first_value)
+        last = last if last[0] >= last_step else (last_step, last_value)
+    low, low_step = extremes.lowest if extremes else (None, None)
+    high, high_step = (-extremes.highest[0], extremes.highest[1]) if extremes else (None, None)
+    connection.execute(
+        "INSERT INTO metric (experiment_seq, metric_id, count, first_step, first, last_step, last,"
+        " min, min_step, max, max_step) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (experiment_seq, metric_id) DO UPDATE SET count = excluded.count,"
+        " first_step = excluded.first_step, first = excluded.first,"
+        " last_step = excluded.last_step, last = excluded.last,"
+        " min = excluded.min, min_step = excluded.min_step, max = excluded.max, max_step = excluded.max_step",
+        (*key, count, *first, *last, low, low_step, high, high_step),
+    )
 
 
-def _value_at(points: Points, step: int) -> float | None:
-    position = bisect_left(points.steps, step)
-    is_there = position < len(points.steps) and points.steps[position] == step
-    return points.values[position] if is_there else None
+def _metric_id(connection: sqlite3.Connection, name: str) -> int:
+    row = connection.execute("SELECT id FROM metric_name WHERE name = ?", (name,)).fetchone()
+    if row is not None:
+        return row[0]
+    (metric_id,) = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM metric_name").fetchone()
+    connection.execute("INSERT INTO metric_name (id, name) VALUES (?, ?)", (metric_id, name))
+    return metric_id
 
 
 def _or_null(value: float) -> float | None:

@@ -6,20 +6,24 @@ import os
 import sqlite3
 import time
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
 from runicorn_db import ingest, series
 from runicorn_db.chunks import Points
 from runicorn_db.database import Database
+from runicorn_db.readers import Readers
 from runicorn_db.series import SeriesBatch
-from runicorn_db.sources.events import EventBatch, Position, Skipped, read_events
+from runicorn_db.sources.events import EventBatch, Position, Skipped
 from runicorn_db.sources.files import FileProblem, Unreadable
 from runicorn_db.sources.legacy_database import SeriesRow
+from runicorn_db.sources.reader_process import EventsJob
 from runicorn_db.sources.shared_files import SharedFiles
 
 _POINTS_PER_WRITE = 100_000
 _SECONDS_PER_WRITE = 0.15
+_RUNS_PER_REPORT = 50
 _MAX_ROWS_FROM_DATABASE = 10_000_000
 
 # In a signature the mark of events.jsonl stands between the first two bars.
@@ -44,6 +48,11 @@ class _Run:
     inode: int | None
     offset: int
     line: int
+
+    @property
+    def growth(self) -> int:
+        """How many bytes there are to read, as far as the mark (time, size and inode) tells."""
+        return max(int(self.mark.split(".")[1], 16) - self.offset, 0)
 
     @property
     def events(self) -> bytes:
@@ -72,12 +81,14 @@ class SeriesReader:
         root: str,
         open_shared: Callable[[], SharedFiles],
         should_stop: Callable[[], bool],
+        readers: Readers,
     ) -> None:
         self._database = database
         self._root_id = root_id
         self._root = os.fsencode(root)
         self._open_shared = open_shared
         self._should_stop = should_stop
+        self._readers = readers
         self._parts: list[_Part] = []
         self._points = 0
         self._written_at = time.monotonic()
@@ -87,17 +98,24 @@ class SeriesReader:
         with self._database.snapshot() as connection:
             pending = [_Run(*row) for row in connection.execute(_PENDING, (self._root_id,))]
         yield 0, len(pending)
-        for done, run in enumerate(pending, 1):
+        # No events.jsonl at all: then runicorn.db may know the series.
+        without_events = [run for run in pending if run.mark.startswith("!")]
+        with_events = [run for run in pending if not run.mark.startswith("!")]
+        done = 0
+        for run in without_events:
             if self._should_stop():
                 break
-            # No events.jsonl at all: then runicorn.db may know the series.
-            if run.mark.startswith("!"):
-                self._read_rows(run)
-            else:
-                self._read_events(run)
-            if done % 50 == 0 or done == len(pending):
+            self._read_rows(run)
+            done += 1
+            if done % _RUNS_PER_REPORT == 0:
+                yield done, len(pending)
+        for _ in self._read_events(with_events):
+            done += 1
+            if done % _RUNS_PER_REPORT == 0:
                 yield done, len(pending)
         self._write()
+        if done == len(pending):
+            yield done, len(pending)
 
     def _read_rows(self, run: _Run) -> None:
         part = _Part(run, _position(run), is_last=True)
@@ -107,21 +125,22 @@ class SeriesReader:
             part.problem = error.reason
         self._add(part)
 
-    def _read_events(self, run: _Run) -> None:
-        part = _Part(run, _position(run))
-        try:
-            for batch in read_events(self._root + b"/" + run.events, part.start):
-                part.batches.append(batch)
-                self._points += sum(len(points.steps) for points in batch.points.values())
-                if self._points > _POINTS_PER_WRITE:
-                    self._add(part)
-                    part = _Part(run, batch.position)
-                    if self._should_stop():
-                        return
-        except Unreadable as error:
-            part.problem = error.reason
-        part.is_last = True
-        self._add(part)
+    def _read_events(self, runs: Sequence[_Run]) -> Iterator[_Run]:
+        """Yields the runs that were read to their end."""
+        jobs = [
+            EventsJob(number=number, path=self._root + b"/" + run.events, position=_position(run))
+            for number, run in enumerate(runs)
+        ]
+        ends = [job.position for job in jobs]
+        with closing(self._readers.read(jobs, [run.growth for run in runs], self._should_stop)) as pieces:
+            for piece in pieces:
+                run = runs[piece.number]
+                self._points += piece.weight
+                self._add(_Part(run, ends[piece.number], piece.batches, None, piece.problem, piece.is_last))
+                if piece.batches:
+                    ends[piece.number] = piece.batches[-1].position
+                if piece.is_last:
+                    yield run
 
     def _add(self, part: _Part) -> None:
         self._parts.append(part)

@@ -8,6 +8,7 @@ import os
 import sqlite3
 import threading
 import time
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -91,6 +92,7 @@ class Store:
             per_page=query.per_page,
             next_cursor=write_cursor(query, experiments[-1]) if keys.has_more else None,
             query_time_ms=_milliseconds_since(began),
+            snapshot=Snapshot(array("q", keys.keys)),
         )
 
     def ids(self, query: ExperimentQuery, *, interrupt: Interrupt | None = None) -> Snapshot:
@@ -109,6 +111,11 @@ class Store:
             sql = "SELECT seq, id FROM experiment WHERE seq IN (SELECT value FROM json_each(?))"
             found = dict(connection.execute(sql, (json.dumps(list(snapshot.keys)),)).fetchall())
         return [found[key] for key in snapshot.keys if key in found]
+
+    def snapshot_of(self, ids: Sequence[str]) -> Snapshot:
+        """The experiments of these ids, without the unknown ones."""
+        with self.database.snapshot() as connection:
+            return Snapshot(_keys_of(connection, ids))
 
     def get(self, experiment_id: str) -> ExperimentDetail:
         """One experiment, in the trash or not. Raises `UnknownExperiment`."""
@@ -146,6 +153,13 @@ class Store:
             summary = summaries.summarise(connection, query)
         return replace(summary, query_time_ms=_milliseconds_since(began))
 
+    def stamp(self) -> str | None:
+        """Another text after every change to the index, whoever made it; None where that cannot be told.
+
+        What was read between two equal stamps is of the one state that both name.
+        """
+        return self.database.stamp()
+
     def health(self) -> Health:
         with self.database.snapshot() as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -168,6 +182,10 @@ class Store:
     def roots(self) -> list[Root]:
         """All roots, the one added first before the others."""
         return root_table.roots(self.database)
+
+    def root_names(self) -> dict[str, str]:
+        """Path -> name of all roots, as `roots` has them, without counting their experiments."""
+        return root_table.names(self.database)
 
     def problems(self) -> list[Problem]:
         """What was skipped while reading the roots."""
@@ -202,36 +220,45 @@ class Store:
         with self.database.snapshot() as connection:
             return [Batch(**dict(zip(names, row, strict=True))) for row in connection.execute(sql, (limit,))]
 
-    def batch_ids(self, batch_id: int) -> list[str]:
+    def batch_snapshot(self, batch_id: int) -> Snapshot:
         """What is still in the trash of a batch, newest experiment first. Raises `UnknownBatch`."""
         with self.database.snapshot() as connection:
-            rows = read_rows(connection, trash.batch_keys(connection, batch_id))
-        return [row.id for row in rows if row is not None]
+            return Snapshot(array("q", trash.batch_keys(connection, batch_id)))
 
-    def preview_delete(self, ids: Sequence[str]) -> DeletePreview:
-        """What deleting these would move to the trash; nothing changes."""
+    def batch_ids(self, batch_id: int) -> list[str]:
+        """The ids of `batch_snapshot`."""
+        return self.id_list(self.batch_snapshot(batch_id))
+
+    def preview_delete(
+        self, chosen: Sequence[str] | Snapshot, *, takes_running: bool = True, takes_pinned: bool = True
+    ) -> DeletePreview:
+        """What deleting these (ids or a snapshot) would move to the trash; nothing changes."""
         with self.database.snapshot() as connection:
-            return trash.preview(connection, ids)
+            keys = _keys_of(connection, chosen)
+            return trash.preview(connection, keys, takes_running=takes_running, takes_pinned=takes_pinned)
 
     def delete(
         self,
-        ids: Sequence[str],
+        chosen: Sequence[str] | Snapshot,
         *,
         source: Source,
         reason: str = DEFAULT_DELETE_REASON,
         query: str = "",
         dry_run: bool = False,
+        batch: int | None = None,
     ) -> ChangeResult:
-        """Move experiments to the trash as one durable batch; nothing on disk is removed.
+        """Move experiments (ids or a snapshot) to the trash as one durable batch; nothing on disk is removed.
 
+        With `batch` they join that one: a large deletion is one batch, though it is written part by part.
         An id that is there already counts as a success and keeps its batch; an unknown one fails alone.
+        Raises `UnknownBatch`.
         """
         _check_reason(reason)
 
         def change(connection: sqlite3.Connection, keys: list[int]) -> tuple[int | None, int]:
-            return trash.move_to_trash(connection, keys, source=source, reason=reason, query=query)
+            return trash.move_to_trash(connection, keys, source=source, reason=reason, query=query, batch=batch)
 
-        return self._change(ids, change, dry_run_state=True if dry_run else None)
+        return self._change(self._ids(chosen), change, dry_run_state=True if dry_run else None)
 
     def delete_matching(
         self,
@@ -265,10 +292,10 @@ class Store:
             self._write_files(changed)
         return MatchingResult(matched=len(keys), changed=changed, batch=batch, query_time_ms=_milliseconds_since(began))
 
-    def restore(self, ids: Sequence[str], *, dry_run: bool = False) -> ChangeResult:
-        """Take experiments back from the trash; one that is not in it counts as a success."""
+    def restore(self, chosen: Sequence[str] | Snapshot, *, dry_run: bool = False) -> ChangeResult:
+        """Take experiments (ids or a snapshot) back from the trash; one that is not in it counts as a success."""
         return self._change(
-            ids,
+            self._ids(chosen),
             lambda connection, keys: (None, trash.take_back(connection, keys)),
             dry_run_state=False if dry_run else None,
         )
@@ -291,6 +318,9 @@ class Store:
             add_tags=frozenset(add_tags), remove_tags=frozenset(remove_tags), description=description, pinned=pinned
         )
         return self._change(ids, lambda connection, keys: (None, tagging.apply(connection, keys, change)))
+
+    def _ids(self, chosen: Sequence[str] | Snapshot) -> Sequence[str]:
+        return self.id_list(chosen) if isinstance(chosen, Snapshot) else chosen
 
     def _change(
         self,
@@ -366,6 +396,12 @@ def _check_reason(reason: str) -> None:
 def _check_id(text: str) -> None:
     if not is_unicode(text):
         raise UnknownExperiment(shown(text))
+
+
+def _keys_of(connection: sqlite3.Connection, chosen: Sequence[str] | Snapshot) -> array[int]:
+    if isinstance(chosen, Snapshot):
+        return chosen.keys
+    return array("q", [seq for seq, _ in trash.keys_of(connection, chosen).values()])
 
 
 def _key_of(connection: sqlite3.Connection, experiment_id: str) -> int:

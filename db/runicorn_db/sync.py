@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Literal
 
 from runicorn_db import ingest
 from runicorn_db.ingest import Counts, ReadRun
+from runicorn_db.judging import judge_running
+from runicorn_db.readers import Readers
 from runicorn_db.roots import find as find_root
 from runicorn_db.series_sync import SeriesReader
 from runicorn_db.sources.directories import FoundRun, find_run_directories, full_signature, growth, quick_signature
 from runicorn_db.sources.files import FileProblem, Unreadable
-from runicorn_db.sources.runicorn import read_run
+from runicorn_db.sources.reader_process import RunJob, RunPiece
+from runicorn_db.sources.runicorn import record_of
 from runicorn_db.sources.shared_files import SharedFiles, shared_signature, shared_size
 from runicorn_db.store import Store
 
 _RUNS_PER_WRITE = 200
+# What a run weighs beside the bytes of a long file: opening its small files takes as long as reading these.
+_RUN_BYTES = 20_000
 _LARGE = 64 << 20
 # Owners of problems that belong to no run.
 _OF_SCAN = b""
@@ -138,6 +144,7 @@ class RootSync:
         self._counts = Counts()
         self._shared_before = {} if shared_before is None else shared_before
         self._opened: SharedFiles | None = None
+        self._readers = Readers()
         with self._database.snapshot() as connection:
             sql = "SELECT id, name, signature FROM root WHERE path = ?"
             self._root_id, self._name, self._shared_signature = connection.execute(sql, (path,)).fetchone()
@@ -161,15 +168,16 @@ class RootSync:
             self._list(changed, scan)
             missing = self._mark_missing(scan, known)
             self._read_series()
-            self._judge_running()
+            self._judge()
             self._finish(signature, scan)
         except _Stopped:
             is_complete = False
         finally:
             self._close_shared()
+            self._readers.close()
         return SyncReport(
             found=len(scan.found),
-            added=self._counts.added,
+            added=len(self._counts.new),
             changed=self._counts.changed,
             unchanged=len(scan.found) - len(changed),
             missing=missing,
@@ -195,11 +203,12 @@ class RootSync:
             if changed:
                 self._list(self._without_grown(changed, known), scan)
                 self._read_series()
-            self._judge_running()
+            self._judge()
         except _Stopped:
             is_complete = False
         finally:
             self._close_shared()
+            self._readers.close()
         return SyncReport(found=len(runs), changed=self._counts.changed, is_complete=is_complete)
 
     def _without_grown(
@@ -320,22 +329,36 @@ class RootSync:
         on_disk = scan.paths
         done = 0
         self._report("list", done, len(changed))
-        for part in _parts(changed, _RUNS_PER_WRITE):
-            runs = list(self._read(part, scan.problems))
-            with self._database.writing() as connection:
-                ingest.store_runs(connection, self._root_id, runs, on_disk=on_disk, counts=self._counts)
-            done += len(part)
-            self._report("list", done, len(changed))
-            self._check()
+        # Names begin with the time in all versions: the newest are what a list shows first.
+        newest_first = sorted(changed, key=lambda item: item[0].path.rpartition(b"/")[2], reverse=True)
+        with closing(self._read(newest_first, scan.problems)) as reading:
+            while part := list(islice(reading, _RUNS_PER_WRITE)):
+                runs = [run for run in part if run is not None]
+                with self._database.writing() as connection:
+                    ingest.store_runs(connection, self._root_id, runs, on_disk=on_disk, counts=self._counts)
+                done += len(part)
+                self._report("list", done, len(changed))
+                self._check()
+        self._check()
 
-    def _read(self, part: Iterable[tuple[FoundRun, str]], problems: list[FileProblem]) -> Iterator[ReadRun]:
+    def _read(self, changed: Sequence[tuple[FoundRun, str]], problems: list[FileProblem]) -> Generator[ReadRun | None]:
+        """Each run in its turn, None where it is unreadable."""
         shared = self._shared()
-        for run, signature in part:
-            try:
-                record = read_run(self._path, run, shared=shared)
-                yield ReadRun(record=record, signature=_with_mark(signature, shared, record.id))
-            except Unreadable as error:
-                problems.append(FileProblem(path=run.path, message=error.reason))
+        jobs = [RunJob(number=number, root=self._path, found=found) for number, (found, _) in enumerate(changed)]
+        early: dict[int, RunPiece] = {}
+        following = 0
+        with closing(self._readers.read(jobs, [_RUN_BYTES] * len(jobs), self._controls.should_stop)) as pieces:
+            for arrived in pieces:
+                early[arrived.number] = arrived
+                while (piece := early.pop(following, None)) is not None:
+                    found, signature = changed[following]
+                    following += 1
+                    if piece.files is None:
+                        problems.append(FileProblem(path=found.path, message=piece.problem or ""))
+                        yield None
+                    else:
+                        record = record_of(found, piece.files, shared=shared)
+                        yield ReadRun(record=record, signature=_with_mark(signature, shared, record.id))
 
     def _mark_missing(self, scan: _Scan, known: dict[bytes, _Known]) -> int:
         """Hide what is no longer on disk; where a folder could not be listed nothing is known of what lies in it."""
@@ -358,39 +381,18 @@ class RootSync:
     # --- series
 
     def _read_series(self) -> None:
-        reader = SeriesReader(self._database, self._root_id, self._path, self._open_shared, self._controls.should_stop)
+        reader = SeriesReader(
+            self._database, self._root_id, self._path, self._open_shared, self._controls.should_stop, self._readers
+        )
         for done, total in reader.run():
             self._report("series", done, total)
         self._check()
 
     # --- end
 
-    def _judge_running(self) -> None:
-        """Look again whether what is recorded as running is; the last event is known by now."""
-        sql = (
-            "SELECT id, status, exit_reason, ended_at, hostname, pid, created_at, last_event_at, started_at"
-            " FROM experiment WHERE root_id = ? AND recorded_status = 'running' AND missing_at IS NULL"
-        )
-        with self._database.snapshot() as connection:
-            rows = connection.execute(sql, (self._root_id,)).fetchall()
-        updates: list[tuple[object, ...]] = []
-        for name, status, exit_reason, ended_at, hostname, pid, created_at, last_event_at, started_at in rows:
-            judged = ingest.judge(
-                "running", None, None, hostname=hostname, pid=pid, created_at=created_at, last_event_at=last_event_at
-            )
-            if (judged.status, judged.exit_reason, judged.ended_at) != (status, exit_reason, ended_at):
-                duration = None
-                if judged.ended_at is not None and started_at is not None:
-                    duration = judged.ended_at - started_at
-                updates.append((judged.status, judged.exit_reason, judged.ended_at, duration, name))
-        if updates:
-            self._counts.changed += len(updates)
-            with self._database.writing() as connection:
-                connection.executemany(
-                    "UPDATE experiment SET status = ?, exit_reason = ?, ended_at = ?, duration_seconds = ?,"
-                    " updated_at = coalesce(last_event_at, ended_at, updated_at) WHERE id = ?",
-                    updates,
-                )
+    def _judge(self) -> None:
+        judged = judge_running(self._database, self._root_id)
+        self._counts.changed += len(judged - self._counts.new)
 
     def _finish(self, signature: str, scan: _Scan) -> None:
         with self._database.writing() as connection:
@@ -418,9 +420,3 @@ def _with_mark(signature: str, shared: SharedFiles, run_id: str) -> str:
 
 def _without_mark(signature: str) -> str:
     return signature.rpartition("|")[0]
-
-
-def _parts(items: Sequence[tuple[FoundRun, str]], size: int) -> Iterator[list[tuple[FoundRun, str]]]:
-    iterator = iter(items)
-    while part := list(islice(iterator, size)):
-        yield part

@@ -6,6 +6,7 @@ Each change is queued in `outbox`, so that marker and sidecar files follow even 
 
 from __future__ import annotations
 
+import heapq
 import json
 import sqlite3
 import time
@@ -17,6 +18,8 @@ from runicorn_db.query import DeletePreview, Experiment, Source
 from runicorn_db.rows import read_rows
 
 _SAMPLE = 10
+_PART = 10_000
+"""So many are looked at in one question: a million as one JSON text would take hundreds of megabytes."""
 
 
 def keys_of(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, tuple[int, bool]]:
@@ -26,9 +29,18 @@ def keys_of(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, tup
 
 
 def move_to_trash(
-    connection: sqlite3.Connection, keys: Sequence[int], *, source: Source, reason: str, query: str
+    connection: sqlite3.Connection,
+    keys: Sequence[int],
+    *,
+    source: Source,
+    reason: str,
+    query: str,
+    batch: int | None = None,
 ) -> tuple[int | None, int]:
-    """Put live experiments into the trash as one batch; (batch id, how many). No batch when there is nothing to do."""
+    """Put live experiments into the trash as one batch, or as more of `batch`; (batch id, how many).
+
+    No new batch when there is nothing to do. Raises `UnknownBatch`.
+    """
     now = time.time()
     wanted = json.dumps(list(keys))
     chosen = "seq IN (SELECT value FROM json_each(?)) AND deleted_at IS NULL"
@@ -36,11 +48,16 @@ def move_to_trash(
         f"SELECT count(*), coalesce(sum(size_bytes), 0) FROM experiment WHERE {chosen}", (wanted,)
     ).fetchone()
     if not count:
-        return None, 0
-    batch = connection.execute(
-        "INSERT INTO batch (created_at, source, reason, query, count, size_bytes) VALUES (?, ?, ?, ?, ?, ?)",
-        (now, source, reason, query, count, size),
-    ).lastrowid
+        return batch, 0
+    if batch is None:
+        batch = connection.execute(
+            "INSERT INTO batch (created_at, source, reason, query, count, size_bytes) VALUES (?, ?, ?, ?, ?, ?)",
+            (now, source, reason, query, count, size),
+        ).lastrowid
+    elif not connection.execute(
+        "UPDATE batch SET count = count + ?, size_bytes = size_bytes + ? WHERE id = ?", (count, size, batch)
+    ).rowcount:
+        raise UnknownBatch(f"Batch {batch} not found")
     connection.execute(
         "INSERT INTO outbox (experiment_seq, queued_at)"
         f" SELECT seq, ? FROM experiment WHERE {chosen}"
@@ -81,49 +98,66 @@ def batch_keys(connection: sqlite3.Connection, batch_id: int) -> list[int]:
     return [seq for (seq,) in connection.execute(sql, (batch_id,))]
 
 
-def preview(connection: sqlite3.Connection, ids: Iterable[str]) -> DeletePreview:
-    """What deleting `ids` would move to the trash."""
-    wanted = json.dumps(list(ids))
-    chosen = "experiment.id IN (SELECT value FROM json_each(?)) AND deleted_at IS NULL"
+def preview(
+    connection: sqlite3.Connection, keys: Sequence[int], *, takes_running: bool = True, takes_pinned: bool = True
+) -> DeletePreview:
+    """What deleting the experiments of `keys` would move to the trash, without those that are not taken along."""
+    taken = (
+        _LIVE + ("" if takes_running else " AND status <> 'running'") + ("" if takes_pinned else " AND NOT is_pinned")
+    )
+    groups = (
+        "SELECT status, project, count(*), coalesce(sum(size_bytes), 0), sum(NOT is_writable), min(created_at),"
+        f" max(created_at) FROM experiment JOIN root ON root.id = root_id WHERE {taken} GROUP BY status, project"
+    )
     by_status: Counter[str] = Counter()
     by_project: Counter[str] = Counter()
     sizes, index_only = 0, 0
     created: list[float] = []
-    sql = (
-        "SELECT status, project, count(*), coalesce(sum(size_bytes), 0), sum(NOT is_writable), min(created_at),"
-        f" max(created_at) FROM experiment JOIN root ON root.id = root_id WHERE {chosen} GROUP BY status, project"
-    )
-    for status, project, count, size, unwritable, oldest, newest in connection.execute(sql, (wanted,)):
-        by_status[status] += count
-        by_project[project] += count
-        sizes += size
-        index_only += unwritable
-        created += oldest, newest
-    protected = f"SELECT id, status, is_pinned FROM experiment WHERE {chosen} AND (status = 'running' OR is_pinned)"
-    guarded = connection.execute(f"{protected} ORDER BY seq DESC", (wanted,)).fetchall()
-    first, last = _ends(connection, chosen, wanted, total=sum(by_status.values()))
+    running: list[str] = []
+    pinned: list[str] = []
+    newest: list[int] = []
+    oldest: list[int] = []
+    for begin in range(0, len(keys), _PART):
+        wanted = (json.dumps(list(keys[begin : begin + _PART])),)
+        for status, project, count, size, unwritable, first, last in connection.execute(groups, wanted):
+            by_status[status] += count
+            by_project[project] += count
+            sizes += size
+            index_only += unwritable
+            created += first, last
+        running += _ids(connection, "status = 'running'", wanted)
+        pinned += _ids(connection, "is_pinned", wanted)
+        newest = heapq.nlargest(_SAMPLE, newest + _end(connection, taken, wanted, "DESC"))
+        oldest = heapq.nsmallest(_SAMPLE, oldest + _end(connection, taken, wanted, "ASC"))
+    total = by_status.total()
+    rest = oldest[: max(0, min(_SAMPLE, total - _SAMPLE))]
     return DeletePreview(
-        total=sum(by_status.values()),
+        total=total,
         size_bytes=sizes,
         by_status=dict(by_status.most_common()),
         by_project=dict(by_project.most_common()),
-        running=tuple(name for name, status, _ in guarded if status == "running"),
-        pinned=tuple(name for name, _, is_pinned in guarded if is_pinned),
-        first=first,
-        last=last,
+        running=tuple(running),
+        pinned=tuple(pinned),
+        first=_experiments(connection, newest),
+        last=_experiments(connection, rest[::-1]),
         created_from=min(created, default=None),
         created_to=max(created, default=None),
         index_only=index_only,
     )
 
 
-def _ends(
-    connection: sqlite3.Connection, chosen: str, wanted: str, *, total: int
-) -> tuple[tuple[Experiment, ...], tuple[Experiment, ...]]:
-    """The newest and, where there are more, the oldest of what was chosen."""
-    sql = f"SELECT seq FROM experiment WHERE {chosen} ORDER BY seq"
-    newest = connection.execute(f"{sql} DESC LIMIT ?", (wanted, _SAMPLE)).fetchall()
-    oldest = connection.execute(f"{sql} LIMIT ?", (wanted, max(0, min(_SAMPLE, total - _SAMPLE)))).fetchall()
-    rows = [read_rows(connection, [seq for (seq,) in keys]) for keys in (newest, oldest[::-1])]
-    first, last = (tuple(row for row in part if row is not None) for part in rows)
-    return first, last
+_LIVE = "seq IN (SELECT value FROM json_each(?)) AND deleted_at IS NULL"
+
+
+def _ids(connection: sqlite3.Connection, condition: str, wanted: tuple[str]) -> list[str]:
+    sql = f"SELECT id FROM experiment WHERE {_LIVE} AND {condition} ORDER BY seq DESC"
+    return [name for (name,) in connection.execute(sql, wanted)]
+
+
+def _end(connection: sqlite3.Connection, taken: str, wanted: tuple[str], direction: str) -> list[int]:
+    sql = f"SELECT seq FROM experiment WHERE {taken} ORDER BY seq {direction} LIMIT {_SAMPLE}"
+    return [seq for (seq,) in connection.execute(sql, wanted)]
+
+
+def _experiments(connection: sqlite3.Connection, keys: list[int]) -> tuple[Experiment, ...]:
+    return tuple(row for row in read_rows(connection, keys) if row is not None)

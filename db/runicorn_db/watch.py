@@ -8,12 +8,12 @@ import time
 from collections.abc import Callable, Sequence
 
 from runicorn_db.errors import StoreError
-from runicorn_db.roots import find as find_root
+from runicorn_db.roots import path_of
 from runicorn_db.sources.shared_files import SharedFiles
 from runicorn_db.store import Store
 from runicorn_db.sync import Controls, RootSync, SyncProgress, SyncReport, sync
 
-_SLOWEST_INTERVAL = 300.0
+_SLOWEST_INTERVAL = 180.0
 
 
 class Watcher:
@@ -65,7 +65,7 @@ class Watcher:
         self._look_now.set()
 
     def _run(self) -> None:
-        interval, next_full, is_first = self._full_interval, 0.0, True
+        quiet_looks, next_full, is_first = 0, 0.0, True
         while not self._stop.is_set():
             is_asked = self._look_now.is_set()
             self._look_now.clear()
@@ -74,11 +74,15 @@ class Watcher:
             is_first = False
             if is_full:
                 has_changes = report is not None and report.has_changes
-                interval = self._full_interval if has_changes else min(interval * 2, _SLOWEST_INTERVAL)
-                next_full = time.monotonic() + interval
+                quiet_looks = 0 if has_changes else quiet_looks + 1
+                next_full = time.monotonic() + self._interval_after(quiet_looks)
             if report is not None and report.has_changes and not self._stop.is_set():
                 self._on_change(report)
             self._look_now.wait(self._running_interval)
+
+    def _interval_after(self, quiet_looks: int) -> float:
+        """Longer from the second look in a row on that found nothing new."""
+        return min(self._full_interval * 2 ** max(0, quiet_looks - 1), max(_SLOWEST_INTERVAL, self._full_interval))
 
     def _look(self, *, is_full: bool, is_thorough: bool) -> SyncReport | None:
         try:
@@ -105,7 +109,7 @@ class Watcher:
             "SELECT root.path, experiment.path FROM experiment JOIN root ON root.id = root_id"
             " WHERE recorded_status = 'running' AND live = 1"
         )
-        chosen = None if self._roots is None else {find_root(self._store.database, root).path for root in self._roots}
+        chosen = None if self._roots is None else {path_of(self._store.database, root) for root in self._roots}
         paths: dict[str, list[bytes]] = {}
         with self._store.database.snapshot() as connection:
             for root, path in connection.execute(sql):

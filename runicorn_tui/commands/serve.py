@@ -27,10 +27,23 @@ if TYPE_CHECKING:
 @options.roots
 @options.db
 @options.server
+@click.option(
+    "--allowed-host",
+    "allowed_hosts",
+    multiple=True,
+    metavar="NAME",
+    help="A further name that clients may call this server by; may be given again.",
+)
 @click.option("--no-rate-limit", is_flag=True, help="Take any number of requests.")
 @click.option("--no-watch", is_flag=True, help="Read new roots once, and then nothing more.")
 def command(
-    roots: tuple[Path, ...], db: Path | None, host: str | None, port: int | None, no_rate_limit: bool, no_watch: bool
+    roots: tuple[Path, ...],
+    db: Path | None,
+    host: str | None,
+    port: int | None,
+    allowed_hosts: tuple[str, ...],
+    no_rate_limit: bool,
+    no_watch: bool,
 ) -> int:
     """Serve the index over REST until Ctrl-C or SIGTERM.
 
@@ -42,7 +55,7 @@ def command(
     from runicorn_tui.settings import load
     from runicorn_tui.stopping import Stopping
 
-    flags = {"db": db, "host": host, "port": port}
+    flags = {"db": db, "host": host, "port": port, "allowed_hosts": allowed_hosts or None}
     settings = load({**flags, "rate_limit": False if no_rate_limit else None, "watch": False if no_watch else None})
     check_settings(settings)
     with Stopping() as stopping:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -16,9 +16,10 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from runicorn_db.errors import StoreError
-from runicorn_db.query import DEFAULT_DELETE_REASON, MAX_REASON_LENGTH, DeletePreview, Experiment
+from runicorn_db.query import DEFAULT_DELETE_REASON, MAX_REASON_LENGTH, DeletePreview, Experiment, Snapshot
 from runicorn_tui import format, keys
-from runicorn_tui.acts import CHUNK
+from runicorn_tui.acts import CHUNK, parts
+from runicorn_tui.key_sets import difference
 from runicorn_tui.widgets.line_table import fit
 
 if TYPE_CHECKING:
@@ -34,9 +35,8 @@ _NAMES_AT_EACH_END = 3
 class Outcome:
     """What was moved before the dialog closed; `problem` is why it stopped early."""
 
-    ids: Sequence[str]
+    done: Snapshot
     moved: int
-    errors: Mapping[str, str]
     problem: str | None = None
 
 
@@ -53,19 +53,18 @@ class ReasonInput(Input):
 
 
 class ConfirmDelete(ModalScreen[Outcome | None]):
-    """Asks about exactly these ids: what matches the filter later on is not touched."""
+    """Asks about exactly these experiments: what matches the filter later on is not touched."""
 
     SCOPES: ClassVar[tuple[keys.Scope, ...]] = ("confirm",)
     BINDINGS = keys.bindings("confirm")
     AUTO_FOCUS = ""
 
-    def __init__(self, ids: Sequence[str], *, hidden: int, query: str) -> None:
+    def __init__(self, chosen: Snapshot, *, hidden: int, query: str) -> None:
         super().__init__()
-        self._asked = tuple(ids)
+        self._asked = chosen
         self._hidden = hidden
         self._query = query
-        self._ids: Sequence[str] = ()
-        self._whole: DeletePreview | None = None
+        self._chosen = Snapshot()
         self._preview: DeletePreview | None = None
         self._takes_running = False
         self._takes_pinned = False
@@ -95,31 +94,35 @@ class ConfirmDelete(ModalScreen[Outcome | None]):
 
     @work(group="preview", exclusive=True)
     async def _look(self) -> None:
-        """Asks what would go: first of everything asked for, then without what is left out."""
+        """Asks what would go, without what is left out."""
         ask, store = self.app.ask, self.app.store
         self._preview = None
         try:
-            whole = self._whole or await ask(store.preview_delete, self._asked)
-            left_out = (set[str]() if self._takes_running else set(whole.running)) | (
-                set[str]() if self._takes_pinned else set(whole.pinned)
+            preview = await ask(
+                store.preview_delete,
+                self._asked,
+                takes_running=self._takes_running,
+                takes_pinned=self._takes_pinned,
             )
-            self._ids = [experiment_id for experiment_id in self._asked if experiment_id not in left_out]
-            self._preview = await ask(store.preview_delete, self._ids) if left_out else whole
-            self._whole = whole
+            left_out = (() if self._takes_running else preview.running) + (() if self._takes_pinned else preview.pinned)
+            self._chosen = self._asked
+            if left_out:
+                self._chosen = await ask(difference, self._asked, await ask(store.snapshot_of, left_out))
+            self._preview = preview
         except StoreError as error:
-            self.dismiss(Outcome(ids=(), moved=0, errors={}, problem=str(error)))
+            self.dismiss(Outcome(done=Snapshot(), moved=0, problem=str(error)))
             return
         self._typed = ""
         self._draw()
 
     def _draw(self) -> None:
-        if self._preview is not None and self._whole is not None:
+        if self._preview is not None:
             width = self.query_one("#confirm-body").size.width or 70
-            body = Content("\n").join(self._lines(self._whole, self._preview, width))
+            body = Content("\n").join(self._lines(self._preview, width))
             self.query_one("#confirm-body", Static).update(body)
             self._draw_prompt()
 
-    def _lines(self, whole: DeletePreview, preview: DeletePreview, width: int) -> list[Content]:
+    def _lines(self, preview: DeletePreview, width: int) -> list[Content]:
         title = f" Move {format.plural(preview.total, 'experiment')} to the trash"
         size = f"{format.size(preview.size_bytes)} "
         lines = [
@@ -133,15 +136,15 @@ class ConfirmDelete(ModalScreen[Outcome | None]):
                 _row("project", _counts(preview.by_project, width), "$foreground"),
                 _row("created", _span(preview), "$foreground"),
             ]
-        lines += self._warnings(whole, preview)
+        lines += self._warnings(preview)
         lines.append(Content(""))
         return lines + _names(preview, width)
 
-    def _warnings(self, whole: DeletePreview, preview: DeletePreview) -> list[Content]:
+    def _warnings(self, preview: DeletePreview) -> list[Content]:
         lines: list[Content] = []
         for ids, takes, what, key in (
-            (whole.running, self._takes_running, "running", "r"),
-            (whole.pinned, self._takes_pinned, "pinned", "p"),
+            (preview.running, self._takes_running, "running", "r"),
+            (preview.pinned, self._takes_pinned, "pinned", "p"),
         ):
             if ids and takes:
                 lines.append(_row("taken", f"{len(ids):,} {what} (press {key} to leave out)", "$warning"))
@@ -202,12 +205,12 @@ class ConfirmDelete(ModalScreen[Outcome | None]):
             self._delete()
 
     def action_toggle_running(self) -> None:
-        if not self._is_deleting and self._whole is not None and self._whole.running:
+        if not self._is_deleting and self._preview is not None and self._preview.running:
             self._takes_running = not self._takes_running
             self._look()
 
     def action_toggle_pinned(self) -> None:
-        if not self._is_deleting and self._whole is not None and self._whole.pinned:
+        if not self._is_deleting and self._preview is not None and self._preview.pinned:
             self._takes_pinned = not self._takes_pinned
             self._look()
 
@@ -226,24 +229,24 @@ class ConfirmDelete(ModalScreen[Outcome | None]):
         if self._is_deleting:
             return
         self._is_deleting = True
-        ids, moved, errors, problem = tuple(self._ids), 0, dict[str, str](), None
-        done: list[str] = []
+        chosen, moved, done, problem, batch = self._chosen, 0, 0, None, None
         reason = self.query_one(ReasonInput).value.strip() or DEFAULT_DELETE_REASON
-        for begin in range(0, len(ids), CHUNK):
+        for part in parts(chosen):
             if self._is_called_off:
                 break
-            part = ids[begin : begin + CHUNK]
-            if len(ids) > CHUNK:
-                self._show_prompt(Content(f" moved {begin:,} of {len(ids):,}   esc stops here"))
+            if len(chosen) > CHUNK:
+                self._show_prompt(Content(f" moved {done:,} of {len(chosen):,}   esc stops here"))
             try:
-                result = await self.app.ask(self.app.store.delete, part, source="tui", reason=reason, query=self._query)
+                result = await self.app.ask(
+                    self.app.store.delete, part, source="tui", reason=reason, query=self._query, batch=batch
+                )
             except StoreError as error:
                 problem = str(error)
                 break
             moved += result.changed
-            errors.update(result.errors)
-            done += part
-        self.dismiss(Outcome(ids=done, moved=moved, errors=errors, problem=problem))
+            batch = result.batch
+            done += len(part)
+        self.dismiss(Outcome(done=chosen[:done], moved=moved, problem=problem))
 
 
 def _row(label: str, text: str, style: str) -> Content:

@@ -191,12 +191,13 @@ class ExperimentScreen(BrowserScreen[bool]):
     async def action_delete(self) -> None:
         from runicorn_tui.screens.confirm import ConfirmDelete
 
-        outcome = await self.app.push_screen_wait(ConfirmDelete((self._id,), hidden=0, query=""))
+        with self.reporting():
+            chosen = await self.app.ask(self.app.store.snapshot_of, (self._id,))
+            outcome = await self.app.push_screen_wait(ConfirmDelete(chosen, hidden=0, query=""))
         if outcome is None:
             return
-        reason = outcome.problem or next(iter(outcome.errors.values()), None)
-        if reason is not None:
-            self.show_problem(reason)
+        if outcome.problem is not None:
+            self.show_problem(outcome.problem)
         elif outcome.moved:
             self.say("Moved to trash, z in the list undoes")
             self.dismiss(True)

@@ -16,13 +16,13 @@ from runicorn_db.database import Interrupt
 from runicorn_db.filter_language import parse
 from runicorn_db.filter_terms import Note
 from runicorn_db.query import Experiment, ExperimentQuery, OrderField, Root, Snapshot
-from runicorn_tui import acts, format, keys
+from runicorn_tui import acts, format, keys, list_status
 from runicorn_tui.messages import IndexChanged, ServerChanged, SyncFailed, SyncMoved
 from runicorn_tui.rows import PAGE, ResultPages, added, survivor
 from runicorn_tui.screens import BrowserScreen
 from runicorn_tui.terminal import safe
 from runicorn_tui.widgets.empty import empty_lines
-from runicorn_tui.widgets.experiment_table import ORDER_COLUMNS, ORDER_NAMES, ExperimentTable
+from runicorn_tui.widgets.experiment_table import ORDER_COLUMNS, ExperimentTable, order_of
 from runicorn_tui.widgets.filter_bar import FilterBar, FilterInput
 from runicorn_tui.widgets.line_table import LineTable
 from runicorn_tui.widgets.status_line import KeyBar, Line, StatusLine
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from runicorn_tui.screens.confirm import Outcome
 
 _ORDERS: tuple[OrderField, ...] = tuple(ORDER_COLUMNS)
-_ORDER_OF: dict[str, OrderField] = {column: order for order, column in ORDER_COLUMNS.items()}
 _ASCENDS: frozenset[OrderField] = frozenset(("name", "project", "status"))
 _UNDO_LOOKS_AT = 2000
 _FILL_SECONDS = 1.0
@@ -41,7 +40,7 @@ _FIRST_PAINT_SECONDS = 0.5
 class ExperimentsScreen(BrowserScreen[None]):
     """Shows what the filter matches; everything that asks the store runs in a worker."""
 
-    SCOPES: ClassVar[tuple[keys.Scope, ...]] = ("experiments", "table", "filter", "app")
+    SCOPES: ClassVar[tuple[keys.Scope, ...]] = ("experiments", "marks", "table", "filter", "app")
     BINDINGS = keys.bindings("experiments")
     AUTO_FOCUS = "ExperimentTable"
 
@@ -73,7 +72,7 @@ class ExperimentsScreen(BrowserScreen[None]):
 
     def compose(self) -> ComposeResult:
         yield FilterBar("experiments")
-        yield ExperimentTable(self.app.clock, self._ids_of)
+        yield ExperimentTable(self.app.clock, self.app.ask)
         yield Line(id="problem")
         yield StatusLine()
         yield KeyBar()
@@ -105,26 +104,34 @@ class ExperimentsScreen(BrowserScreen[None]):
         """Lists anew: the first rows at once and then the order of all, or with `keep` the cursor on its experiment."""
         self._interrupt.cancel()
         interrupt = self._interrupt = Interrupt()
-        ask, store, table, query = self.app.ask, self.app.store, self.table, self._query()
+        self.table.is_listed.clear()
+        try:
+            with self.reporting():
+                await self._list_by(self._query(), interrupt, keep=keep)
+        finally:
+            if interrupt is self._interrupt:
+                self.table.is_listed.set()
+
+    async def _list_by(self, query: ExperimentQuery, interrupt: Interrupt, *, keep: bool) -> None:
+        ask, store, table = self.app.ask, self.app.store, self.table
         before, cursor = table.pages.snapshot if table.pages else None, table.cursor
-        with self.reporting():
-            rows = ResultPages(self._load)
-            if not keep or before is None:
-                before = None
-                rows = ResultPages(self._load, await ask(store.find, query, interrupt=interrupt))
-                self._show(rows, 0)
-                self.call_after_refresh(self.app.first_rows_are_shown)
-            after = await ask(store.ids, query, interrupt=interrupt)
-            rows.freeze(after)
-            if before is None:
-                table.grown()
-            else:
-                cursor = await ask(survivor, before, cursor, after)
-                await rows.ensure(cursor - table.body_height, cursor + table.body_height)
-                self._show(rows, cursor)
-            self._new = 0
-            self.clear_problem()
-            await self._count_everything(len(after))
+        rows = ResultPages(self._load)
+        if not keep or before is None:
+            before = None
+            rows = ResultPages(self._load, await ask(store.find, query, interrupt=interrupt))
+            self._show(rows, 0)
+            self.call_after_refresh(self.app.first_rows_are_shown)
+        after = await ask(store.ids, query, interrupt=interrupt)
+        rows.freeze(after)
+        if before is None:
+            table.grown()
+        else:
+            cursor = await ask(survivor, before, cursor, after)
+            await rows.ensure(cursor - table.body_height, cursor + table.body_height)
+            self._show(rows, cursor)
+        self._new = 0
+        self.clear_problem()
+        await self._count_everything(len(after))
 
     def _show(self, rows: ResultPages, cursor: int) -> None:
         table = self.table
@@ -145,11 +152,14 @@ class ExperimentsScreen(BrowserScreen[None]):
     async def _count_everything(self, listed: int) -> None:
         store, ask = self.app.store, self.app.ask
         if self._criteria:
-            page = await ask(store.find, ExperimentQuery(roots=self.app.roots, per_page=1))
+            query = ExperimentQuery(roots=self.app.roots, per_page=1)
+            page = await ask(store.find, query, interrupt=self._interrupt)
             self._everything = page.total
         else:
             self._everything = listed
-        self._roots = [root for root in await ask(store.roots) if not self.app.roots or root.name in self.app.roots]
+        if self._roots is None:
+            shown = self.app.roots
+            self._roots = [root for root in await ask(store.roots) if not shown or root.name in shown]
         self.table.empty = self._empty_text()
         if not listed:
             self.table.refresh()
@@ -190,13 +200,17 @@ class ExperimentsScreen(BrowserScreen[None]):
         elif self.bar.text:
             self.bar.set_text("")
         elif len(self.table.marks):
-            self.action_unmark()
+            self.table.action_unmark()
 
     def _is_refused(self, what: str) -> bool:
         """Whether the filter is only half understood, which is then said."""
         if self._notes:
             self.say(f"Cannot {what} while the filter is unclear: {self._notes[0].message}", is_warning=True)
         return bool(self._notes)
+
+    @on(ExperimentTable.Refused)
+    def _refused(self, event: ExperimentTable.Refused) -> None:
+        self._is_refused(event.what)
 
     # Order.
 
@@ -213,48 +227,10 @@ class ExperimentsScreen(BrowserScreen[None]):
 
     @on(LineTable.Sorted)
     def _title_clicked(self, event: LineTable.Sorted) -> None:
-        order = _ORDER_OF.get(event.column_id)
-        if order == self._order_by:
+        if event.column_id == ORDER_COLUMNS[self._order_by]:
             self.action_reverse()
-        elif order is not None:
+        elif (order := order_of(event.column_id)) is not None:
             self._sort_by(order)
-
-    # Marks.
-
-    async def action_mark(self) -> None:
-        await self.table.mark_and_move()
-
-    async def action_extend(self, by: int) -> None:
-        await self.table.extend(by)
-
-    def action_range(self) -> None:
-        """Opens a range at the cursor, or marks the one that is open."""
-        if self.table.range_start is None:
-            self.table.open_range()
-        else:
-            self._mark_part(self.table.take_range())
-
-    @work(group="marks")
-    async def _mark_part(self, part: Snapshot | None) -> None:
-        await self.table.mark_part(part)
-
-    @work(group="marks")
-    async def action_mark_all(self) -> None:
-        if not self._is_refused("mark all"):
-            await self.table.mark_all()
-
-    @work(group="marks")
-    async def action_invert(self) -> None:
-        if not self._is_refused("invert"):
-            await self.table.invert()
-
-    def action_unmark(self) -> None:
-        self.table.unmark()
-
-    async def _ids_of(self, part: Snapshot) -> list[str]:
-        with self.reporting():
-            return await self.app.ask(self.app.store.id_list, part)
-        return []
 
     # Acting.
 
@@ -264,24 +240,19 @@ class ExperimentsScreen(BrowserScreen[None]):
 
         if self._is_refused("delete"):
             return
-        ids = await self.table.chosen()
-        if not ids:
+        chosen = await self.table.chosen()
+        if not len(chosen):
             return
-        marks, hidden = self.table.marks, 0
-        if len(marks):
-            hidden = len(marks) - sum(listed in marks for listed in await self.table.listed_ids())
-        outcome = await self.app.push_screen_wait(ConfirmDelete(ids, hidden=hidden, query=str(self._criteria)))
+        hidden = await self.table.hidden()
+        outcome = await self.app.push_screen_wait(ConfirmDelete(chosen, hidden=hidden, query=str(self._criteria)))
         if outcome is not None:
-            self._deleted(outcome)
+            await self._deleted(outcome)
 
-    def _deleted(self, outcome: Outcome) -> None:
+    async def _deleted(self, outcome: Outcome) -> None:
         if outcome.moved:
-            self.table.marks.remove_all(outcome.ids)
-            self.table.mark_changed()
+            await self.table.forget(outcome.done)
             self.say(f"{outcome.moved:,} moved to trash, z undoes")
             self._list(keep=True)
-        for experiment_id, reason in list(outcome.errors.items())[:3]:
-            self.say(f"{experiment_id}: {reason}", is_warning=True)
         if outcome.problem is not None:
             self.say(f"The rest was not moved: {outcome.problem}", is_warning=True)
 
@@ -289,14 +260,11 @@ class ExperimentsScreen(BrowserScreen[None]):
     async def action_undo(self) -> None:
         """Takes the newest act of deletion back; the index remembers it, whoever deleted and whenever."""
         with self.reporting():
-            store, ask = self.app.store, self.app.ask
-            act = acts.newest(await ask(store.batches, _UNDO_LOOKS_AT))
+            act = acts.newest(await self.app.ask(self.app.store.batches, _UNDO_LOOKS_AT))
             if act is None:
                 self.say("Nothing to undo: the trash is empty.")
                 return
-            restored = 0
-            for batch_id in act.ids:
-                restored += (await ask(store.restore_batch, batch_id)).changed
+            restored = await self.app.restore_batch(act.id)
             age = format.age(self.app.clock() - act.created_at)
             self.say(f"{format.plural(restored, 'experiment')} restored, deleted {age} ago from {act.source}")
             self._list(keep=True)
@@ -313,11 +281,13 @@ class ExperimentsScreen(BrowserScreen[None]):
     @work(group="pin")
     async def action_pin(self) -> None:
         current = self.table.current
-        ids = await self.table.chosen()
-        if ids and current is not None:
+        chosen = await self.table.chosen()
+        if current is not None:
+            ask, store = self.app.ask, self.app.store
             with self.reporting():
-                await self.app.ask(self.app.store.annotate, ids, pinned=not current.is_pinned)
-                await self._refresh_rows()
+                for part in acts.parts(chosen):
+                    await ask(store.annotate, await ask(store.id_list, part), pinned=not current.is_pinned)
+                await self.table.read_again()
 
     def action_copy_id(self) -> None:
         if (current := self.table.current) is not None:
@@ -336,6 +306,7 @@ class ExperimentsScreen(BrowserScreen[None]):
             self.app.push_screen(ExperimentScreen(current.id), closed)
 
     def action_reload(self) -> None:
+        self._roots = None
         self._list(keep=True)
         self.app.look_now()
 
@@ -346,6 +317,7 @@ class ExperimentsScreen(BrowserScreen[None]):
     # What happens outside.
 
     def on_index_changed(self, message: IndexChanged) -> None:
+        self._roots = None
         if self._is_filling or not len(self.table.rows):
             self._fill()
         else:
@@ -353,7 +325,7 @@ class ExperimentsScreen(BrowserScreen[None]):
 
     def _fill(self) -> None:
         """Lists what a first sync has found so far."""
-        self._is_filling = True
+        self._roots, self._is_filling = None, True
         self._filled_at = time.monotonic()
         if not len(self.table.marks) and self.table.range_start is None:
             self._list(keep=self.table.cursor > 0)
@@ -362,7 +334,7 @@ class ExperimentsScreen(BrowserScreen[None]):
     async def _look_again(self, *, is_grown: bool) -> None:
         """Updates the visible rows in place and counts what is new; neither moves the cursor."""
         with self.reporting():
-            await self._refresh_rows()
+            await self.table.read_again()
             pages = self.table.pages
             if is_grown and pages is not None and pages.snapshot is not None:
                 now = await self.app.ask(self.app.store.ids, self._query())
@@ -371,26 +343,12 @@ class ExperimentsScreen(BrowserScreen[None]):
                     self._new = new
             self._show_status()
 
-    async def _refresh_rows(self) -> None:
-        table, pages = self.table, self.table.pages
-        if pages is None or pages.snapshot is None:
-            return
-        fresh, visible = pages.fresh(), range(table.top, min(table.top + table.body_height, len(pages)))
-        await fresh.ensure(visible.start, visible.stop - 1)
-        if pages is self.table.pages:
-            table.rows = fresh
-            for index in visible:
-                if pages.row(index) != fresh.row(index):
-                    table.refresh_row(index)
-
     def on_sync_moved(self, message: SyncMoved) -> None:
         progress, is_empty = message.progress, not len(self.table.rows)
         if progress is None:
             self._sync, self._is_filling = "", False
         elif progress.done < progress.total or is_empty:
-            of = f"/{progress.total:,}" if progress.total else ""
-            what = {"scan": "looking through", "list": "reading", "series": "reading metrics of"}[progress.phase]
-            self._sync = f"{what} {safe(progress.root)}: {progress.done:,}{of}"
+            self._sync = list_status.reading(progress)
             has_waited = time.monotonic() - self._filled_at > _FILL_SECONDS
             if progress.done and progress.phase == "list" and has_waited and (is_empty or self._is_filling):
                 self._fill()
@@ -421,7 +379,7 @@ class ExperimentsScreen(BrowserScreen[None]):
         if isinstance(self.focused, FilterInput):
             rows = [key for key in keys.of("filter") if key.in_footer]
         else:
-            rows = [key for key in keys.of("experiments", "app") if key.in_footer]
+            rows = [key for key in keys.of("experiments", "marks", "app") if key.in_footer]
         # An open range counts only once it is taken.
         count = 0 if self.table.range_start is not None else len(self.table.marks)
         self.query_one(KeyBar).show(rows, {"delete": f"delete {count:,}"} if count else {})
@@ -431,32 +389,9 @@ class ExperimentsScreen(BrowserScreen[None]):
         of = f" of {self._everything:,}" if self._criteria and self._everything is not None else ""
         if self._is_listed:
             self.bar.show_count(Content.assemble((f"{listed:,}", "bold"), (of, "$text-muted")))
-        self.query_one(StatusLine).show_parts(self._left_parts(), self._right_parts())
-
-    def _left_parts(self) -> list[Content]:
-        marks = self.table.marks
-        arrow = "↓" if self._order_desc else "↑"
-        parts = [Content.styled(f"{ORDER_NAMES[self._order_by]} {arrow}", "$text-muted")]
-        if self.table.range_start is not None:
-            parts.append(Content.styled("range: move, then v marks", "$accent"))
-        if len(marks):
-            size = "" if marks.size_bytes is None else f" ({format.size(marks.size_bytes)})"
-            parts.append(Content.styled(f"{len(marks):,} marked{size}", "$accent"))
-        if self._new:
-            parts.append(Content.styled(f"{self._new:,} new: r", "$live"))
-        if self._notes:
-            parts.append(Content.styled("filter unclear: last good rows", "$warning"))
-        return parts
-
-    def _right_parts(self) -> list[Content]:
-        parts: list[Content] = []
-        read_only = sum(not root.is_writable for root in self._roots or ())
-        if read_only:
-            parts.append(Content.styled("read-only root" if read_only == 1 else "read-only roots", "$text-muted"))
-        if self._address is not None:
-            parts.append(Content.styled(safe(self._address), "$live"))
-        if self._sync:
-            parts.append(Content.styled(self._sync, "$live"))
-        elif self.app.is_watching:
-            parts.append(Content.styled("● live", "$success"))
-        return parts
+        order = list_status.order(self._order_by, is_descending=self._order_desc)
+        left = [order, *list_status.marks(self.table), *list_status.notices(self._new, self._notes)]
+        right = list_status.surroundings(self._roots or (), self._address)
+        if self._sync or self.app.is_watching:
+            right.append(list_status.watching(self._sync))
+        self.query_one(StatusLine).show_parts(left, right)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import ClassVar, cast
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.content import Content
 
-from runicorn_db.errors import UnknownExperiment
-from runicorn_db.query import Experiment
+from runicorn_db.query import Batch, Experiment, Snapshot
 from runicorn_tui import format, keys
-from runicorn_tui.acts import Act, acts
 from runicorn_tui.messages import IndexChanged
 from runicorn_tui.rows import Pages
 from runicorn_tui.screens import BrowserScreen
@@ -25,21 +23,21 @@ _SOURCES = {"tui": "terminal", "api": "REST", "cli": "command", "runicorn": "Run
 _SHOWN_BATCHES = 2000
 
 
-def _act_columns(clock: Callable[[], float]) -> list[Column[Act]]:
-    def left(act: Act) -> str:
-        if act.remaining == act.count:
-            return f"{act.count:,}"
-        return f"{act.remaining:,} of {act.count:,}" if act.remaining else f"0 of {act.count:,}"
+def _batch_columns(clock: Callable[[], float]) -> list[Column[Batch]]:
+    def left(batch: Batch) -> str:
+        if batch.remaining == batch.count:
+            return f"{batch.count:,}"
+        return f"{batch.remaining:,} of {batch.count:,}" if batch.remaining else f"0 of {batch.count:,}"
 
     return [
-        Column(id="when", title="deleted", width=16, rank=0, text=lambda act: format.when(act.created_at)),
+        Column(id="when", title="deleted", width=16, rank=0, text=lambda batch: format.when(batch.created_at)),
         Column(
             id="age",
             title="age",
             width=5,
             rank=5,
             is_right=True,
-            text=lambda act: format.age(clock() - act.created_at),
+            text=lambda batch: format.age(clock() - batch.created_at),
             tone="muted",
         ),
         Column(id="count", title="in trash", width=12, rank=1, is_right=True, text=left),
@@ -49,7 +47,7 @@ def _act_columns(clock: Callable[[], float]) -> list[Column[Act]]:
             width=7,
             rank=4,
             is_right=True,
-            text=lambda act: format.size(act.size_bytes),
+            text=lambda batch: format.size(batch.size_bytes),
             tone="muted",
         ),
         Column(
@@ -57,17 +55,17 @@ def _act_columns(clock: Callable[[], float]) -> list[Column[Act]]:
             title="from",
             width=8,
             rank=3,
-            text=lambda act: _SOURCES.get(act.source, act.source),
+            text=lambda batch: _SOURCES.get(batch.source, batch.source),
             tone="muted",
         ),
-        Column(id="reason", title="reason", width=12, grow=20, rank=2, text=lambda act: act.reason),
+        Column(id="reason", title="reason", width=12, grow=20, rank=2, text=lambda batch: batch.reason),
         Column(
             id="query",
             title="filter",
             width=12,
             grow=60,
             rank=6,
-            text=lambda act: format.text(act.query),
+            text=lambda batch: format.text(batch.query),
             tone="muted",
         ),
     ]
@@ -114,20 +112,20 @@ class TrashScreen(_TrashList):
 
     def compose(self) -> ComposeResult:
         yield Line(id="trash-title")
-        yield LineTable[Act](_act_columns(self.app.clock), gutter=1)
+        yield LineTable[Batch](_batch_columns(self.app.clock), gutter=1)
         yield Line(id="problem")
         yield StatusLine()
         yield KeyBar()
 
     @property
-    def table(self) -> LineTable[Act]:
-        return cast("LineTable[Act]", self.query_one(LineTable))
+    def table(self) -> LineTable[Batch]:
+        return cast("LineTable[Batch]", self.query_one(LineTable))
 
     @work(group="read", exclusive=True)
     async def _read(self) -> None:
         with self.reporting():
-            found = acts(await self.app.ask(self.app.store.batches, _SHOWN_BATCHES))
-            held = sum(act.remaining for act in found)
+            found = await self.app.ask(self.app.store.batches, _SHOWN_BATCHES)
+            held = sum(batch.remaining for batch in found)
             self.query_one("#trash-title", Line).show(
                 Content.assemble((" trash", "bold $primary")),
                 Content.styled(
@@ -140,32 +138,29 @@ class TrashScreen(_TrashList):
 
     @on(LineTable.Chosen)
     def action_open(self) -> None:
-        act = self.table.current
-        if act is not None:
+        batch = self.table.current
+        if batch is not None:
 
             def closed(is_changed: bool | None) -> None:
                 if is_changed:
                     self._is_changed = True
                     self._read()
 
-            self.app.push_screen(DeletedScreen(act), closed)
+            self.app.push_screen(DeletedScreen(batch), closed)
 
     @work(group="restore")
     async def action_restore(self) -> None:
-        act = self.table.current
-        if act is None:
+        batch = self.table.current
+        if batch is None:
             return
         with self.reporting():
-            restored = 0
-            for batch_id in act.ids:
-                restored += (await self.app.ask(self.app.store.restore_batch, batch_id)).changed
-            self._restored(restored)
+            self._restored(await self.app.restore_batch(batch.id))
 
     async def action_undo(self) -> None:
         """The newest deletion is the first line that still holds something."""
         for index in range(len(self.table.rows)):
-            act = self.table.rows.row(index)
-            if act is not None and act.remaining:
+            batch = self.table.rows.row(index)
+            if batch is not None and batch.remaining:
                 await self.table.go(index)
                 self.action_restore()
                 return
@@ -174,9 +169,9 @@ class TrashScreen(_TrashList):
 class DeletedScreen(_TrashList):
     """What one act of deletion still holds."""
 
-    def __init__(self, act: Act) -> None:
+    def __init__(self, batch: Batch) -> None:
         super().__init__()
-        self._act = act
+        self._batch = batch
 
     def compose(self) -> ComposeResult:
         yield Line(id="trash-title")
@@ -191,36 +186,25 @@ class DeletedScreen(_TrashList):
 
     @work(group="read", exclusive=True)
     async def _read(self) -> None:
-        act = self._act
+        batch = self._batch
         with self.reporting():
-            ids: list[str] = []
-            for batch_id in act.ids:
-                ids += await self.app.ask(self.app.store.batch_ids, batch_id)
-            rows = Pages(lambda begin, end: self._get(ids[begin:end]), len(ids))
+            held = await self.app.ask(self.app.store.batch_snapshot, batch.id)
+            rows = Pages(lambda begin, end: self._get(held[begin:end]), len(held))
             await rows.ensure(0, self.table.body_height)
             self.query_one("#trash-title", Line).show(
                 Content.assemble(
                     (" trash ", "bold $primary"),
-                    (f"{format.when(act.created_at)}  {safe(act.reason)}", "$foreground"),
+                    (f"{format.when(batch.created_at)}  {safe(batch.reason)}", "$foreground"),
                 ),
-                Content.styled(f"{len(ids):,} of {act.count:,} in the trash ", "$text-muted"),
+                Content.styled(f"{len(held):,} of {batch.count:,} in the trash ", "$text-muted"),
             )
             self.table.empty = ("All of these were restored.", "", "esc goes back")
             self.table.show(rows, self.table.cursor)
             self.clear_problem()
 
-    async def _get(self, ids: Sequence[str]) -> list[Experiment | None] | None:
-        def read() -> list[Experiment | None]:
-            found: list[Experiment | None] = []
-            for experiment_id in ids:
-                try:
-                    found.append(self.app.store.get(experiment_id).experiment)
-                except UnknownExperiment:
-                    found.append(None)
-            return found
-
+    async def _get(self, part: Snapshot) -> list[Experiment | None] | None:
         with self.reporting():
-            return await self.app.ask(read)
+            return await self.app.ask(self.app.store.rows, part)
         return None
 
     @on(LineTable.Chosen)

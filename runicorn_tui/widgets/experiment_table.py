@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar
 
+from textual import work
+from textual.binding import BindingType
 from textual.message import Message
 
 from runicorn_db.query import Experiment, OrderField, Snapshot
-from runicorn_tui import format
+from runicorn_tui import format, keys
+from runicorn_tui.key_sets import difference, symmetric_difference, union
 from runicorn_tui.marks import Marks
 from runicorn_tui.rows import ResultPages
 from runicorn_tui.widgets.line_table import Column, LineTable, Tone
@@ -31,9 +35,10 @@ ORDER_NAMES: dict[OrderField, str] = {
     "created_at": "created",
 }
 
-# Finished is as it should be: only the rest stands out.
-IdsOf = Callable[[Snapshot], Awaitable[list[str]]]
+Ask = Callable[..., Awaitable[Any]]
+Operation = Callable[[Snapshot, Snapshot], Snapshot]
 
+# Finished is as it should be: only the rest stands out.
 _STATUS_TONES: dict[str, Tone] = {"running": "live", "failed": "bad", "interrupted": "warn"}
 
 
@@ -46,6 +51,11 @@ def _state(experiment: Experiment) -> str:
 def _tone(experiment: Experiment) -> Tone:
     is_away = experiment.deleted_at is not None or experiment.is_missing
     return "muted" if is_away else _STATUS_TONES.get(experiment.status, "plain")
+
+
+def order_of(column_id: str) -> OrderField | None:
+    """The order that sorts by a column, None for a column without one."""
+    return next((order for order, column in ORDER_COLUMNS.items() if column == column_id), None)
 
 
 def columns(clock: Callable[[], float], *, in_trash: bool = False) -> list[Column[Experiment]]:
@@ -130,14 +140,25 @@ def columns(clock: Callable[[], float], *, in_trash: bool = False) -> list[Colum
 class ExperimentTable(LineTable[Experiment]):
     """Experiments with marks; a range is open from `range_start` to the cursor until it is closed."""
 
+    BINDINGS: ClassVar[list[BindingType]] = keys.bindings("marks")
+
     class Marked(Message):
         """Other experiments are marked."""
 
-    def __init__(self, clock: Callable[[], float], ids_of: IdsOf, *, id: str | None = None) -> None:
+    class Refused(Message):
+        """Not done, because the filter is only half understood."""
+
+        def __init__(self, what: str) -> None:
+            super().__init__()
+            self.what = what
+
+    def __init__(self, clock: Callable[[], float], ask: Ask, *, id: str | None = None) -> None:
         super().__init__(columns(clock), gutter=4, id=id)
-        self._ids_of = ids_of
+        self._ask = ask
         # Marks change one after the other, and whoever asks what is chosen waits for them.
         self._marking = asyncio.Lock()
+        self.is_listed = asyncio.Event()
+        """Set while the list is what was asked for last; what is about all of it waits for that."""
         self.marks = Marks()
         self.range_start: int | None = None
 
@@ -152,7 +173,8 @@ class ExperimentTable(LineTable[Experiment]):
         return f" {'●' if is_marked else ' '}{pin} ", "plain" if pin == " " else "muted"
 
     def is_highlighted(self, index: int, row: Experiment) -> bool:
-        return row.id in self.marks or self.is_in_range(index)
+        key = self.pages.key(index) if self.pages is not None else None
+        return (key is not None and key in self.marks) or self.is_in_range(index)
 
     def is_in_range(self, index: int) -> bool:
         if self.range_start is None:
@@ -160,24 +182,24 @@ class ExperimentTable(LineTable[Experiment]):
         low, high = sorted((self.range_start, self.cursor))
         return low <= index <= high
 
-    async def listed_ids(self) -> list[str]:
-        """The ids of everything listed, in order."""
-        pages = self.pages
-        return [] if pages is None or pages.snapshot is None else await self._ids_of(pages.snapshot)
+    @property
+    def listed(self) -> Snapshot:
+        """Everything listed; nothing as long as its order is not known."""
+        known = None if self.pages is None else self.pages.snapshot
+        return Snapshot() if known is None else known
 
-    async def chosen(self) -> tuple[str, ...]:
+    async def chosen(self) -> Snapshot:
         """The marked experiments, an open range included, or else the one under the cursor."""
-        current = self.current
-        await self.mark_part(self.take_range())
-        if len(self.marks):
-            return tuple(self.marks)
-        return () if current is None else (current.id,)
+        current = Snapshot() if self.pages is None else self.pages.part(self.cursor)
+        part = self.take_range()
+        async with self._marking:
+            await self._combine(part, union)
+        return self.marks.snapshot if len(self.marks) else current
 
-    def open_range(self) -> None:
-        """Begins a range at the cursor."""
-        if len(self.rows):
-            self.range_start = self.cursor
-            self.mark_changed()
+    async def hidden(self) -> int:
+        """How many of the marked experiments are not listed."""
+        await self.is_listed.wait()
+        return len(await self._ask(difference, self.marks.snapshot, self.listed))
 
     def take_range(self) -> Snapshot | None:
         """The experiments of the open range, which is closed; the cursor may move on at once."""
@@ -188,53 +210,97 @@ class ExperimentTable(LineTable[Experiment]):
         low, high = sorted((start, self.cursor))
         return pages.snapshot[low : high + 1]
 
-    async def mark_part(self, part: Snapshot | None) -> None:
-        """Marks these, after what was asked to be marked before."""
+    @work(group="marks")
+    async def _mark(self, part: Snapshot | None, operation: Operation) -> None:
+        """By a part of the list, None: by all of it."""
+        if part is None:
+            await self.is_listed.wait()
+            part = self.listed
         async with self._marking:
-            if part is not None:
-                self.marks.add_all(await self._ids_of(part))
+            await self._combine(part, operation)
+
+    async def _combine(self, part: Snapshot | None, operation: Operation) -> None:
+        """Changes the marks by a part of the list; what is marked by hand meanwhile counts too."""
+        before = None
+        while part is not None and before is not self.marks.snapshot:
+            before = self.marks.snapshot
+            after = await self._ask(operation, before, part)
+            if before is self.marks.snapshot:
+                self.marks.become(after)
                 self.mark_changed()
+                return
 
-    async def mark_all(self) -> None:
-        """Marks everything listed."""
+    async def forget(self, part: Snapshot) -> None:
+        """Unmarks these."""
         async with self._marking:
-            self.marks.add_all(await self.listed_ids())
-            self.mark_changed()
-
-    async def invert(self) -> None:
-        """Marks what is listed and not marked, unmarks what is listed and marked."""
-        async with self._marking:
-            self.marks.invert(await self.listed_ids())
-            self.mark_changed()
-
-    def unmark(self) -> None:
-        """Clears the marks and an open range."""
-        self.range_start = None
-        self.marks.clear()
-        self.mark_changed()
+            await self._combine(part, difference)
 
     def mark_changed(self) -> None:
         """Repaints after a change of the marks."""
         self.refresh()
         self.post_message(self.Marked())
 
-    async def mark_and_move(self) -> None:
+    async def read_again(self) -> None:
+        """Brings the lines on screen up to date, in place."""
+        pages = self.pages
+        if pages is None or pages.snapshot is None:
+            return
+        fresh, visible = pages.fresh(), range(self.top, min(self.top + self.body_height, len(pages)))
+        await fresh.ensure(visible.start, visible.stop - 1)
+        if pages is self.pages:
+            self.rows = fresh
+            for index in visible:
+                if pages.row(index) != fresh.row(index):
+                    self.refresh_row(index)
+
+    # What the keys do.
+
+    def action_range(self) -> None:
+        """Opens a range at the cursor, or marks the one that is open."""
+        if self.range_start is not None:
+            self._mark(self.take_range() or Snapshot(), union)
+        elif len(self.rows):
+            self.range_start = self.cursor
+            self.mark_changed()
+
+    def action_mark_all(self) -> None:
+        if not self._is_refused("mark all"):
+            self._mark(None, union)
+
+    def action_invert(self) -> None:
+        """Marks what is listed and not marked, unmarks what is listed and marked."""
+        if not self._is_refused("invert"):
+            self._mark(None, symmetric_difference)
+
+    def _is_refused(self, what: str) -> bool:
+        if self.is_dimmed:
+            self.post_message(self.Refused(what))
+        return self.is_dimmed
+
+    def action_unmark(self) -> None:
+        """Clears the marks and an open range."""
+        self.workers.cancel_group(self, "marks")  # pyright: ignore[reportUnknownMemberType]
+        self.range_start = None
+        self.marks.clear()
+        self.mark_changed()
+
+    async def action_mark(self) -> None:
         """Marks or unmarks the cursor's experiment and steps on."""
-        row = self.current
-        if row is not None:
-            self.marks.toggle(row.id, row.size_bytes)
+        row, key = self.current, None if self.pages is None else self.pages.key(self.cursor)
+        if row is not None and key is not None:
+            self.marks.toggle(key, row.size_bytes)
             self.refresh_row(self.cursor)
             self.post_message(self.Marked())
             await self.go(self.cursor + 1)
 
-    async def extend(self, by: int) -> None:
+    async def action_extend(self, by: int) -> None:
         """Marks the cursor's experiment, moves, and marks the one it comes to."""
         for step in (0, by):
             if step:
                 await self.go(self.cursor + step)
-            row = self.current
-            if row is not None:
-                self.marks.add(row.id, row.size_bytes)
+            row, key = self.current, None if self.pages is None else self.pages.key(self.cursor)
+            if row is not None and key is not None:
+                self.marks.add(key, row.size_bytes)
                 self.refresh_row(self.cursor)
         self.post_message(self.Marked())
 

@@ -292,8 +292,8 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
             return "dimmed"
         if is_marked:
             return "mark"
-        # The cursor's line is one style, save for what the state of an experiment says.
-        return "plain" if state == "cursor" and tone == "muted" else tone
+        # The cursor's line is one style: each more costs forty bytes with every move, and the state is a word too.
+        return "plain" if state == "cursor" else tone
 
     def _style(self, tone: str, state: str) -> Style:
         key = (tone, state)

@@ -45,6 +45,23 @@ def test_metric_names_that_are_no_unicode_are_shown_with_replacement_characters(
     assert answer["rows"][1] == {"global_step": 1, "loss\ufffd": 1.0}
 
 
+def test_no_name_stands_twice_in_a_row() -> None:
+    written = answers.write_table(table(2, "a\udcff", "global_step", "a\ud800"), MetricsQuery(experiment_id="x"))
+    answer = read_json(to_json(written))
+    assert answer["columns"] == ["global_step", "a\ufffd", "global_step", "a\ufffd"]
+    assert answer["rows"] == [{"global_step": 0, "a\ufffd": 0.0}, {"global_step": 1, "a\ufffd": 1.0}]
+
+
+def test_missing_and_huge_values_are_rows_like_all_others() -> None:
+    whole = table(3, "a")
+    odd = MetricTable(
+        metrics=("a",), unknown=(), steps=(-(2**63), 0, 2**63 - 1), values={"a": (None, 1e308, -0.0)},
+        non_finite=whole.non_finite, available_points=3, query_time_ms=0.0,
+    )  # fmt: skip
+    answer = read_json(to_json(answers.write_table(odd, MetricsQuery(experiment_id="x"))))
+    assert [tuple(row.values()) for row in answer["rows"]] == [(-(2**63), None), (0, 1e308), (2**63 - 1, -0.0)]
+
+
 def test_rows_that_are_too_large_are_refused_before_all_are_written() -> None:
     assert answers.write_table(table(5000, "a"), MetricsQuery(experiment_id="x"), max_bytes=200_000)
     with pytest.raises(falcon.HTTPError) as error:

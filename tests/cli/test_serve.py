@@ -130,6 +130,18 @@ def test_a_stop_does_not_wait_for_the_markers_of_a_large_deletion_and_the_next_s
         assert time.monotonic() < deadline
 
 
+def test_names_that_are_allowed_may_be_used_for_the_server_and_no_others(serve: Serve, db: Path) -> None:
+    port = port_of(serve("--db", db, "--allowed-host", "gpu07", "--allowed-host", "gpu07.lab"))
+    statuses = {}
+    for host in ("gpu07", f"gpu07.lab:{port}", "elsewhere"):
+        connection = HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("GET", "/api/health", headers={"Host": host})
+        statuses[host.partition(":")[0]] = connection.getresponse().status
+        connection.close()
+
+    assert statuses == {"gpu07": 200, "gpu07.lab": 200, "elsewhere": 403}
+
+
 def test_rate_limits_hold_unless_they_are_turned_off(serve: Serve, db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RUNICORN_TUI_RATE_LIMITS", "list=2")
     limited, unlimited = port_of(serve("--db", db)), port_of(serve("--db", db, "--no-rate-limit"))

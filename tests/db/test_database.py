@@ -171,6 +171,14 @@ def test_a_writer_that_does_not_let_go_makes_others_report_busy(tmp_path: Path) 
         store.add_root(tmp_path / "root")
 
 
+def test_an_index_opens_at_once_while_another_process_writes(tmp_path: Path) -> None:
+    with Store(tmp_path / "index.db") as writer, writer.database.writing() as connection:
+        connection.execute("INSERT INTO root (name, path, added_at) VALUES ('r', '/r', 0)")
+        with Store(tmp_path / "index.db", timeout=0.05) as reader:
+            assert reader.find(ExperimentQuery()).total == 0
+            assert reader.roots() == []
+
+
 def test_a_lock_of_sqlite_itself_is_reported_as_busy_too(tmp_path: Path) -> None:
     with Store(tmp_path / "index.db", timeout=0.05) as store:
         (tmp_path / "root").mkdir()
@@ -237,3 +245,67 @@ def test_the_write_ahead_log_stays_small(tmp_path: Path) -> None:
             with store.database.writing() as connection:
                 connection.execute("INSERT INTO metric_name (name) VALUES (?)", (f"{number}" + "x" * 1_000_000,))
         assert (tmp_path / "index.db-wal").stat().st_size < 64 << 20
+
+
+def test_a_stamp_stays_until_something_is_changed(tmp_path: Path) -> None:
+    with Store(tmp_path / "index.db") as store:
+        first = store.stamp()
+        store.find(ExperimentQuery())
+        assert first is not None
+        assert store.stamp() == first
+        stamps = {first}
+        store.add_root(tmp_path, "lab")
+        stamps.add(store.stamp())
+        store.rename_root("lab", "other")
+        stamps.add(store.stamp())
+        store.rename_root("other", "lab")
+        stamps.add(store.stamp())
+        assert len(stamps) == 4
+
+
+def test_a_stamp_tells_of_changes_by_other_processes(tmp_path: Path) -> None:
+    with Store(tmp_path / "index.db") as store:
+        first = store.stamp()
+        program = f"from runicorn_db.store import Store; Store({str(store.path)!r}).add_root({str(tmp_path)!r}, 'lab')"
+        subprocess.run(
+            [sys.executable, "-c", program], check=True, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+        )
+        assert store.stamp() not in (None, first)
+
+
+def test_a_stamp_tells_of_changes_after_the_log_was_moved_into_the_file(tmp_path: Path) -> None:
+    with Store(tmp_path / "index.db") as store:
+        store.add_root(tmp_path, "lab")
+        first = store.stamp()
+        with store.database.writing() as connection:
+            pass
+        connection.execute("PRAGMA wal_checkpoint(truncate)").fetchall()
+        store.rename_root("lab", "other")
+        second = store.stamp()
+        connection.execute("PRAGMA wal_checkpoint(truncate)").fetchall()
+        store.rename_root("other", "lab")
+        assert len({first, second, store.stamp()}) == 3
+
+
+def test_taking_a_stamp_does_not_hold_the_log(tmp_path: Path) -> None:
+    with Store(tmp_path / "index.db") as store:
+        store.stamp()
+        store.add_root(tmp_path, "lab")
+        store.stamp()
+        with closing(sqlite3.connect(store.path)) as connection:
+            busy, _, _ = connection.execute("PRAGMA wal_checkpoint(truncate)").fetchone()
+        assert busy == 0
+
+
+def test_an_index_whose_file_was_replaced_has_no_stamp(tmp_path: Path) -> None:
+    with Store(tmp_path / "index.db") as store, Store(tmp_path / "other.db"):
+        assert store.stamp() is not None
+        os.replace(tmp_path / "other.db", store.path)
+        assert store.stamp() is None
+        store.path.unlink()
+        assert store.stamp() is None
+
+
+def test_no_two_openings_share_a_stamp(tmp_path: Path) -> None:
+    with Store(tmp_path / "index.db") as store, Store(tmp_path / "index.db") as other:
+        assert store.stamp() != other.stamp()

@@ -141,6 +141,13 @@ def test_an_unknown_root_is_named_beside_the_known_ones(
             ask(name)
 
 
+def test_names_are_those_of_the_roots_in_their_order(store: Store, tmp_path: Path) -> None:
+    for name in ("b", "a"):
+        (tmp_path / name).mkdir()
+        store.add_root(tmp_path / name, f"the {name}")
+    assert list(store.root_names().items()) == [(root.path, root.name) for root in store.roots()]
+
+
 def test_removing_a_root_takes_its_experiments_and_nothing_else(store: Store, tmp_path: Path) -> None:
     model.add_roots(store, tmp_path)
     here, there, _ = model.ROOTS

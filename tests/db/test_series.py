@@ -7,20 +7,23 @@ import sqlite3
 import tarfile
 from array import array
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runicorn_db import series
+from runicorn_db import chunks, segments, series
 from runicorn_db.chunks import MAX_POINTS, Points, unpack
+from runicorn_db.database import migrations
 from runicorn_db.query import MetricsQuery, MetricTable
 from runicorn_db.series import SeriesBatch, TextPoint
 from runicorn_db.sources.events import read_events
 
-SCHEMA = Path(series.__file__).with_name("migrations") / "0001_experiments.sql"
 ROOTS = Path(__file__).parents[1] / "data" / "roots"
 
 Logged = list[tuple[str, int, float]]
@@ -29,7 +32,8 @@ Logged = list[tuple[str, int, float]]
 def new_connection() -> sqlite3.Connection:
     """An index with the experiments 1 and 2."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
-    connection.executescript(SCHEMA.read_text())
+    for step in migrations():
+        connection.executescript(step)
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute("INSERT INTO root (id, name, path, added_at) VALUES (1, 'root', '/root', 0)")
     connection.executemany(
@@ -69,13 +73,36 @@ def read(connection: sqlite3.Connection, seq: int = 1, **query: object) -> Metri
     return series.read_table(connection, seq, MetricsQuery(experiment_id="one", **query))
 
 
-def chunks(connection: sqlite3.Connection, metric: str) -> list[tuple[int, int, int, int, Points]]:
+class Stored(NamedTuple):
+    """A segment as it is stored."""
+
+    first_step: int
+    last_step: int
+    count: int
+    finite_count: int
+    chunks: list[Points]
+    tail: Points
+
+    @property
+    def points(self) -> Points:
+        return segments.concatenated([*self.chunks, self.tail])
+
+
+def stored_segments(connection: sqlite3.Connection, metric: str) -> list[Stored]:
     rows = connection.execute(
-        "SELECT number, count, first_step, last_step, data FROM series_chunk"
-        " JOIN metric_name ON id = metric_id WHERE experiment_seq = 1 AND name = ? ORDER BY number",
+        "SELECT series_segment.id, first_step, last_step, count, finite_count, tail FROM series_segment"
+        " JOIN metric_name ON metric_name.id = metric_id WHERE experiment_seq = 1 AND name = ? ORDER BY first_step",
         (metric,),
-    )
-    return [(*row[:4], unpack(row[4])) for row in rows]
+    ).fetchall()
+    found: list[Stored] = []
+    for segment_id, *numbers, tail in rows:
+        packed = connection.execute(
+            "SELECT data FROM series_chunk WHERE id BETWEEN ? AND ? ORDER BY id",
+            (segment_id * segments.IDS, segment_id * segments.IDS + segments.IDS - 1),
+        )
+        full = [unpack(data) for (data,) in packed]
+        found.append(Stored(*numbers, full, unpack(tail) if tail else chunks.no_points()))
+    return found
 
 
 class Model:
@@ -123,24 +150,33 @@ def check(connection: sqlite3.Connection, logged: Logged) -> None:
     table = read(connection)
     assert list(table.steps) == steps
     for metric, values in model.values.items():
-        stored = chunks(connection, metric)
-        all_steps = [step for chunk in stored for step in chunk[4].steps]
-        all_values = [value for chunk in stored for value in chunk[4].values]
-        assert all_steps == sorted(values)
-        assert list(map(repr, all_values)) == [repr(values[step]) for step in all_steps]
+        stored = stored_segments(connection, metric)
+        whole = segments.concatenated(segment.points for segment in stored)
+        assert list(whole.steps) == sorted(values)
+        assert list(map(repr, whole.values)) == [repr(values[step]) for step in whole.steps]
         assert table.values[metric] == model.column(metric, steps)
-        for number, (_, count, first_step, last_step, points) in enumerate(stored):
-            assert stored[number][0] == number
-            assert 0 < count <= MAX_POINTS
-            assert (count, first_step, last_step) == (len(points.steps), points.steps[0], points.steps[-1])
+        check_segments(stored)
+
+
+def check_segments(stored: list[Stored]) -> None:
+    for segment in stored:
+        points = segment.points
+        assert {len(chunk.steps) for chunk in segment.chunks} <= {chunks.MAX_POINTS}
+        assert len(segment.tail.steps) < chunks.MAX_POINTS
+        assert 0 < segment.count == len(points.steps) <= chunks.MAX_POINTS * segments.CHUNKS
+        assert (segment.first_step, segment.last_step) == (points.steps[0], points.steps[-1])
+        assert segment.finite_count == sum(map(math.isfinite, points.values))
 
 
 def test_a_growing_series_is_stored_in_full_chunks(connection):
-    logged = [("loss", step, 1 / (step + 1)) for step in range(10_000)]
-    for begin in range(0, len(logged), 777):
-        append(connection, logged[begin : begin + 777])
+    logged = [("loss", step, 1 / (step + 1)) for step in range(40_100)]
+    for begin in range(0, len(logged), 7777):
+        append(connection, logged[begin : begin + 7777])
     check(connection, logged)
-    assert [count for _, count, *_ in chunks(connection, "loss")] == [4096, 4096, 1808]
+    assert [segment.count for segment in stored_segments(connection, "loss")] == [
+        64 * MAX_POINTS,
+        40_100 - 64 * MAX_POINTS,
+    ]
 
 
 def test_batches_of_just_a_chunk_each_begin_a_chunk(connection):
@@ -148,7 +184,7 @@ def test_batches_of_just_a_chunk_each_begin_a_chunk(connection):
     for begin in range(0, len(logged), MAX_POINTS):
         append(connection, logged[begin : begin + MAX_POINTS])
     check(connection, logged)
-    assert [count for _, count, *_ in chunks(connection, "loss")] == [MAX_POINTS] * 3
+    assert [len(segment.chunks) for segment in stored_segments(connection, "loss")] == [3]
 
 
 def test_the_last_value_of_a_step_wins_within_and_across_batches(connection):
@@ -177,16 +213,28 @@ def test_an_equal_extreme_before_is_the_first_reached(connection):
     assert connection.execute("SELECT min_step, max_step FROM metric").fetchone() == (3, 4)
 
 
+@pytest.mark.parametrize("count", [MAX_POINTS, 64 * MAX_POINTS, 700])
+def test_a_gap_between_two_batches_of_one_stride_is_no_step(connection, count):
+    logged = [("a", step, float(step)) for begin in (0, 50_000) for step in range(begin, begin + count)]
+    append(connection, logged[:count])
+    append(connection, logged[count:])
+    check(connection, logged)
+    assert read(connection, step_min=40_000, step_max=50_001).steps == (50_000, 50_001)
+    assert read(connection, downsample=5).available_points == 2 * count
+
+
 @pytest.mark.parametrize("stride", [1, 2])
 def test_late_values_go_into_the_chunks_where_they_belong(connection, stride):
-    logged = [("a", step, float(step)) for step in range(0, 20_000 * stride, stride)]
+    logged = [("a", step, float(step)) for step in range(0, 40_000 * stride, stride)]
     append(connection, logged)
-    late = [("a", step, -1.0) for step in (1, 5000, 5001, 4095 * stride, 4096 * stride, 19_999 * stride, -7)]
+    late = [
+        ("a", step, -1.0) for step in (1, 5000, 5001, 499 * stride, 500 * stride, 32_000 * stride, 39_999 * stride, -7)
+    ]
     for entry in late:
         append(connection, [entry])
         logged.append(entry)
         check(connection, logged)
-    tail = [("a", step, 0.5) for step in range(30_000 * stride, 100, -13)]
+    tail = [("a", step, 0.5) for step in range(50_000 * stride, 100, -13)]
     append(connection, tail)
     check(connection, logged + tail)
 
@@ -196,7 +244,7 @@ def test_a_series_logged_backwards_is_stored_without_crumbs(connection):
     for begin in range(0, len(logged), 500):
         append(connection, logged[begin : begin + 500])
     check(connection, logged)
-    assert len(chunks(connection, "a")) <= 5
+    assert len(stored_segments(connection, "a")) == 1
 
 
 def test_a_run_that_is_repeated_replaces_itself(connection):
@@ -208,13 +256,23 @@ def test_a_run_that_is_repeated_replaces_itself(connection):
     check(connection, first + second)
 
 
-def test_a_growing_series_reads_back_no_more_than_its_last_chunk(connection):
-    append(connection, [(metric, step, 0.5) for step in range(30_000) for metric in "ab"])
-    read_chunks: list[str] = []
-    connection.set_trace_callback(lambda sql: read_chunks.append(sql) if "SELECT" in sql and "data" in sql else None)
-    append(connection, [("a", 30_000, 0.5), ("b", 30_000, 0.5)])
-    assert len(read_chunks) == 2
-    assert all("LIMIT 1" in sql for sql in read_chunks)
+def test_a_growing_series_reads_back_no_more_than_its_tail(connection):
+    append(connection, [(metric, step, 0.5) for step in range(30_100) for metric in "ab"])
+    statements: list[str] = []
+    connection.set_trace_callback(statements.append)
+    append(connection, [("a", 30_100, 0.5), ("b", 30_100, 0.5)])
+    connection.set_trace_callback(None)
+    assert not [sql for sql in statements if "series_chunk" in sql]
+    assert len([sql for sql in statements if "SELECT" in sql and "tail" in sql]) == 2
+
+
+def test_what_is_forgotten_leaves_no_chunk_behind(connection):
+    append(connection, [("a", step, 0.5) for step in range(3000)])
+    append(connection, [("a", step, 0.5) for step in range(3000)], seq=2)
+    series.clear(connection, 1)
+    assert connection.execute("SELECT count(*) FROM series_chunk").fetchone() == (6,)
+    connection.execute("DELETE FROM experiment WHERE seq = 2")
+    assert connection.execute("SELECT count(*) FROM series_chunk").fetchone() == (0,)
 
 
 def test_experiments_do_not_touch_each_other(connection):
@@ -231,7 +289,7 @@ def test_clear_forgets_everything_and_the_experiment_begins_anew(connection):
     series.append(connection, 1, SeriesBatch(points={}, texts=[TextPoint("note", 1, "x")]))
     series.clear(connection, 1)
     check(connection, [])
-    assert connection.execute("SELECT count(*) FROM text_point").fetchone() == (0,)
+    assert series.read_texts(connection, 1, "note") == {}
     assert read(connection).metrics == ()
     append(connection, [("a", 5, 1.0)])
     check(connection, [("a", 5, 1.0)])
@@ -243,8 +301,8 @@ def test_of_texts_the_last_of_a_step_is_kept(connection):
     series.append(
         connection, 1, SeriesBatch(points={}, texts=[TextPoint("note", 1, "later"), TextPoint("note", 0, "")])
     )
-    rows = connection.execute("SELECT name, step, value FROM text_point ORDER BY name, step").fetchall()
-    assert rows == [("note", 0, ""), ("note", 1, "later"), ("stage", 1, "train")]
+    assert series.read_texts(connection, 1, "note") == {0: "", 1: "later"}
+    assert series.read_texts(connection, 1, "stage") == {1: "train"}
     check(connection, [])
 
 
@@ -282,19 +340,33 @@ def test_any_appends_give_what_the_model_gives(batches):
     connection.close()
 
 
-@given(st.data())
-@settings(max_examples=30, deadline=None)
-def test_any_appends_to_small_chunks_give_what_the_model_gives(data):
+@contextmanager
+def small_segments() -> Iterator[None]:
+    """Segments of 12 points: what takes hundreds of thousands otherwise takes a few dozens."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(series, "MAX_POINTS", 4)
+        patch.setattr(chunks, "MAX_POINTS", 4)
+        patch.setattr(segments, "CHUNKS", 3)
+        patch.setattr(segments, "GROUP", 2)
+        yield
+
+
+small_entries = st.tuples(st.sampled_from("ab"), st.integers(0, 90), st.integers(-3, 3).map(float) | values)
+small_batches = st.lists(st.lists(small_entries, max_size=40), max_size=8)
+
+
+@given(small_batches, st.lists(st.integers(0, 4), max_size=3))
+@settings(max_examples=60, deadline=None)
+def test_any_appends_to_small_segments_give_what_the_model_gives(batches, together):
+    with small_segments():
         connection = new_connection()
         logged: Logged = []
-        small = st.tuples(st.sampled_from("ab"), st.integers(0, 60), st.integers(-3, 3).map(float))
-        for batch in data.draw(st.lists(st.lists(small, max_size=30), max_size=8)):
+        for number, batch in enumerate(batches):
+            # Mostly metrics are logged together, at steps that go on.
+            if number in together:
+                batch = [(metric, step + 20 * number, 0.5 * step) for step in range(30) for metric in "ab"]
             append(connection, batch)
             logged += batch
             check(connection, logged)
-        assert all(count <= 4 for metric in Model(logged).values for _, count, *_ in chunks(connection, metric))
         connection.close()
 
 
@@ -362,9 +434,57 @@ def test_a_range_is_inclusive_and_open_where_it_has_no_end(connection, low, high
 def test_a_range_reads_only_the_chunks_it_overlaps(connection):
     append(connection, [("a", step, float(step)) for step in range(50_000)])
     # Every other chunk is made unreadable: only a reader that leaves them alone gets an answer.
-    connection.execute("UPDATE series_chunk SET data = x'00' WHERE number NOT IN (2, 3)")
-    table = read(connection, step_min=2 * 4096, step_max=4 * 4096 - 1)
-    assert table.steps == tuple(range(2 * 4096, 4 * 4096))
+    connection.execute(
+        "UPDATE series_chunk SET data = x'00' WHERE id NOT IN (SELECT id FROM series_chunk LIMIT 2 OFFSET 2)"
+    )
+    table = read(connection, step_min=2 * MAX_POINTS, step_max=4 * MAX_POINTS - 1)
+    assert table.steps == tuple(range(2 * MAX_POINTS, 4 * MAX_POINTS))
+
+
+def count_chunk_reads(connection: sqlite3.Connection) -> list[int]:
+    """The ids of the chunks that are read from now on."""
+    reads: list[int] = []
+    connection.create_function("counted", 1, reads.append)
+    connection.execute("ALTER TABLE series_chunk RENAME TO kept")
+    connection.execute("CREATE VIEW series_chunk AS SELECT id, coalesce(counted(id), data) AS data FROM kept")
+    return reads
+
+
+@pytest.mark.parametrize("stride", [0, 3])
+def test_a_chart_of_a_long_series_reads_next_to_none_of_its_chunks(connection, stride):
+    logged = [("a", step * stride or step + step // 700, math.sin(step / 5000)) for step in range(100_000)]
+    append(connection, logged)
+    whole = read(connection)
+    reads = count_chunk_reads(connection)
+    for limit in (6, 20, 150):
+        check_downsampled(read(connection, downsample=limit), whole, limit)
+    assert len(reads) <= 6
+    cut = {"step_min": 1234, "step_max": logged[-1][1] - 777}
+    check_downsampled(read(connection, **cut, downsample=50), read(connection, **cut), 50)
+
+
+def test_an_extreme_at_the_very_end_of_a_long_series_is_kept(connection):
+    logged = [("a", step, math.sin(step)) for step in range(100_000)] + [("a", 100_000, 9.0), ("a", 100_001, -9.0)]
+    append(connection, [*logged, ("a", 100_002, 0.0)])
+    assert {100_000, 100_001, 100_002} <= set(read(connection, downsample=4).steps)
+
+
+def test_alike_metrics_of_a_long_run_do_not_choose_the_same_rows_only(connection):
+    append(connection, [(metric, step, math.sin(step / 3000)) for step in range(100_000) for metric in "abcdef"])
+    reads = count_chunk_reads(connection)
+    table = read(connection, downsample=60)
+    assert len(table.steps) == 60
+    assert table.available_points == 100_000
+    assert len(reads) <= 60 * 6
+
+
+def test_steps_that_only_look_alike_are_counted_one_by_one(connection):
+    ends = {0, 499, 500, 999}
+    steps = {name: sorted(ends | set(range(start, 999, 3)) | {start + 1}) for name, start in (("a", 1), ("b", 2))}
+    logged = [(name, step, 1.0) for name in "ab" for step in steps[name]]
+    append(connection, logged)
+    assert len(steps["a"]) == len(steps["b"])
+    assert read(connection, downsample=9).available_points == len(Model(logged).steps())
 
 
 @given(
@@ -382,6 +502,32 @@ def test_every_downsample_keeps_what_it_must(logged, low, high):
             table = read(connection, metrics=metrics, step_min=low, step_max=high, downsample=limit)
             check_downsampled(table, whole, limit)
     connection.close()
+
+
+small_points = st.integers(-10_000, 10_000).map(float) | st.sampled_from([math.nan, math.inf, 0.0])
+small_steps = st.sampled_from(
+    [range(200), range(0, 600, 3), range(100, 230), [step + step // 7 for step in range(180)]]
+)
+bounds = st.none() | st.integers(-10, 620)
+
+
+@given(st.lists(small_steps, min_size=1, max_size=3), st.data())
+@settings(deadline=None, max_examples=100)
+def test_every_downsample_of_long_series_keeps_what_it_must(steps_of_metrics, data):
+    with small_segments():
+        connection = new_connection()
+        for name, steps in zip("abc", steps_of_metrics, strict=False):
+            append(connection, [(name, step, data.draw(small_points)) for step in steps])
+        repeated = data.draw(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 600), small_points), max_size=5))
+        for entry in repeated:
+            append(connection, [entry])
+        low, high = data.draw(st.tuples(bounds, bounds).filter(lambda ends: None in ends or ends[0] <= ends[1]))
+        for metrics in ((), ("a",), ("b", "x", "a")):
+            whole = read(connection, metrics=metrics, step_min=low, step_max=high)
+            for limit in {1, 2, 4, 8, 12, 60, max(len(whole.steps) - 1, 1), len(whole.steps) + 1}:
+                table = read(connection, metrics=metrics, step_min=low, step_max=high, downsample=limit)
+                check_downsampled(table, whole, limit)
+        connection.close()
 
 
 def check_downsampled(table: MetricTable, whole: MetricTable, limit: int) -> None:
@@ -412,6 +558,36 @@ def test_downsampling_is_the_same_every_time_and_for_every_order_of_appending(co
     for limit in (7, 100, 999):
         assert read(connection, downsample=limit) == read(connection, downsample=limit) == read(other, downsample=limit)
     other.close()
+
+
+def test_series_of_an_older_index_are_forgotten_and_read_again():
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    oldest, this, *_ = migrations()
+    connection.executescript(oldest)
+    connection.executescript(
+        """
+        INSERT INTO root (id, name, path, added_at) VALUES (1, 'root', '/root', 0);
+        INSERT INTO experiment (seq, id, root_id, path, layout, project, name, status, created_at, updated_at,
+            recorded_status, step_count, first_step, last_step)
+            VALUES (1, 'one', 1, x'61', '0.6', 'p', 'n', 'running', 0, 0, 'running', 1, 7, 7);
+        INSERT INTO run_directory VALUES (1, x'61', 'one', 1, 'kept', 'read', 5, 99, 3);
+        INSERT INTO metric_name VALUES (1, 'loss');
+        INSERT INTO metric (experiment_seq, metric_id, count, first_step, last_step) VALUES (1, 1, 1, 7, 7);
+        INSERT INTO series_chunk VALUES (1, 1, 0, 1, 7, 7, x'00');
+        INSERT INTO text_point VALUES (1, 'stage', 7, 'train');
+        INSERT INTO problem (root_id, owner, path, message)
+            VALUES (1, x'61', x'61', 'of the run'), (1, CAST('a/events.jsonl' AS BLOB), x'61', 'of its series');
+        """
+    )
+    connection.executescript(this)
+    assert connection.execute("SELECT * FROM run_directory").fetchall() == [
+        (1, b"a", "one", 1, "kept", None, None, 0, 0)
+    ]
+    assert connection.execute("SELECT message FROM problem").fetchall() == [("of the run",)]
+    assert read(connection).metrics == ()
+    append(connection, [("loss", 7, 0.5)])
+    check(connection, [("loss", 7, 0.5)])
+    connection.close()
 
 
 def events_of(root: str, run: str, directory: Path) -> tuple[Path, Logged]:

@@ -18,6 +18,7 @@ import pytest
 
 from runicorn_db.filter_language import parse
 from runicorn_db.query import Experiment, ExperimentQuery, MetricsQuery
+from runicorn_db.series import read_texts
 from runicorn_db.store import Store
 from runicorn_db.sync import SyncProgress, sync
 from tests.db.runs import CREATED, append_events, write_json, write_run
@@ -309,8 +310,9 @@ def test_text_is_kept_apart_from_numbers(root: Path, store: Store) -> None:
     sync(store)
     assert set(store.get("a").metrics) == {"loss", "flag"}
     with store.database.snapshot() as connection:
-        texts = connection.execute("SELECT name, step, value FROM text_point ORDER BY name").fetchall()
-    assert texts == [("note", 1, "warm"), ("stage", 1, "train")]
+        (seq,) = connection.execute("SELECT seq FROM experiment").fetchone()
+        assert read_texts(connection, seq, "note") == {1: "warm"}
+        assert read_texts(connection, seq, "stage") == {1: "train"}
 
 
 _KILLED_SYNC = """

@@ -8,10 +8,12 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from runicorn_db import trash
 from runicorn_db.errors import CountChanged, InvalidQuery, StoreBusy, UnknownBatch
 from runicorn_db.filter_language import parse
 from runicorn_db.plan import describe
@@ -283,6 +285,36 @@ def test_preview_says_what_a_deletion_would_take(store: Store) -> None:
     assert [experiment.id for experiment in (*preview.first, *preview.last)] == ["x", "b", "a"]
     assert (preview.created_from, preview.created_to) == (CREATED, CREATED + 10)
     assert preview.size_bytes == sum(store.get(name).experiment.size_bytes or 0 for name in "abx")
+
+
+@pytest.mark.parametrize("part", [1, 2, 100])
+def test_a_preview_is_the_same_of_ids_and_of_a_snapshot_in_parts(
+    store: Store, monkeypatch: pytest.MonkeyPatch, part: int
+) -> None:
+    store.annotate(["b", "y"], pinned=True)
+    expected = store.preview_delete(list("abcxyz"))
+    monkeypatch.setattr(trash, "_PART", part)
+    assert store.preview_delete(store.ids(ExperimentQuery())) == expected
+    without = store.preview_delete(store.ids(ExperimentQuery()), takes_pinned=False)
+    assert replace(without, running=(), pinned=()) == store.preview_delete(list("acxz"))
+    assert without.pinned == expected.pinned
+
+
+def test_a_snapshot_deleted_in_parts_is_one_batch(store: Store) -> None:
+    chosen = store.ids(ExperimentQuery())
+    first = store.delete(chosen[:4], source="tui", reason="r")
+    second = store.delete(chosen[4:], source="tui", reason="r", batch=first.batch)
+    assert (first.changed, second.changed, second.batch) == (4, 2, first.batch)
+    (batch,) = store.batches()
+    assert (batch.count, batch.remaining) == (6, 6)
+    assert batch.size_bytes == sum(experiment.size_bytes or 0 for experiment in trashed(store).values())
+    held = store.batch_snapshot(batch.id)
+    assert store.id_list(held) == store.batch_ids(batch.id)
+    assert store.restore(held[:2]).changed == 2
+    assert store.restore_batch(batch.id).changed == 4
+    with pytest.raises(UnknownBatch):
+        store.delete(chosen, source="tui", batch=99)
+    assert live(store) == set("abcxyz")
 
 
 def test_unknown_batches_and_endless_reasons_are_refused(store: Store) -> None:

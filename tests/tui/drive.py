@@ -65,7 +65,7 @@ class Browser:
 
     @property
     def marked(self) -> set[str]:
-        return set(self.screen.table.marks)
+        return set(self.app.store.id_list(self.screen.table.marks.snapshot))
 
     @property
     def current(self) -> str:

@@ -255,6 +255,17 @@ def test_keys_typed_ahead_of_the_focus_go_where_they_are_meant_to(four_hundred: 
     drive(four_hundred, script)
 
 
+def test_a_filter_typed_in_one_burst_arrives_whole(four_hundred: Store) -> None:
+    async def script(browser: Browser) -> None:
+        for key in ("slash", *"spade"):
+            browser.app.post_message(events.Key(key, "/" if key == "slash" else key))
+        await browser.settle()
+        assert browser.screen.bar.text == "spade"
+        assert not browser.marked
+
+    drive(four_hundred, script)
+
+
 # Marks.
 
 

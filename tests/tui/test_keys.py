@@ -12,6 +12,7 @@ from runicorn_tui.screens.experiments import ExperimentsScreen
 from runicorn_tui.screens.help import HelpScreen
 from runicorn_tui.screens.trash import DeletedScreen, TrashScreen
 from runicorn_tui.widgets.chart_pane import ChartPane
+from runicorn_tui.widgets.experiment_table import ExperimentTable
 from runicorn_tui.widgets.filter_bar import FilterInput
 from runicorn_tui.widgets.line_table import LineTable
 from runicorn_tui.widgets.log_pane import FindInput, LogPane
@@ -21,6 +22,7 @@ from runicorn_tui.widgets.sheet import Sheet
 HOMES: dict[keys.Scope, tuple[type, ...]] = {
     "app": (RunicornApp,),
     "table": (LineTable, Sheet, LogView, ChartPane),
+    "marks": (ExperimentTable,),
     "filter": (FilterInput,),
     "experiments": (ExperimentsScreen,),
     "experiment": (ExperimentScreen,),
@@ -51,7 +53,7 @@ def test_ids_are_unique() -> None:
 @pytest.mark.parametrize(
     "scopes",
     [
-        ("experiments", "table", "app"),
+        ("experiments", "marks", "table", "app"),
         ("experiment", "table", "app"),
         ("chart", "experiment", "table", "app"),
         ("log", "experiment", "table", "app"),
@@ -79,4 +81,4 @@ def test_the_footer_names_at_most_eight_keys(scope: keys.Scope) -> None:
 
 
 def test_labels_fit_the_help() -> None:
-    assert max(len(key.label) for key in keys.of("experiments", "table", "filter", "app", "trash")) <= 21
+    assert max(len(key.label) for key in keys.of("experiments", "marks", "table", "filter", "app", "trash")) <= 21

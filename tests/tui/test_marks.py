@@ -1,29 +1,40 @@
 from __future__ import annotations
 
+from array import array
+
+from runicorn_db.query import Snapshot
 from runicorn_tui.marks import Marks
 
 
 def test_toggling_twice_changes_nothing() -> None:
     marks = Marks()
-    marks.toggle("a", 5)
-    assert list(marks) == ["a"]
-    marks.toggle("a", 5)
+    marks.toggle(7, 5)
+    assert list(marks.snapshot.keys) == [7]
+    marks.toggle(7, 5)
     assert (len(marks), marks.size_bytes) == (0, 0)
 
 
 def test_the_sum_is_known_only_when_every_size_is() -> None:
     marks = Marks()
-    marks.add("a", 5)
-    marks.add("b", 7)
+    marks.add(9, 5)
+    marks.add(3, 7)
+    marks.add(3, 7)
     assert marks.size_bytes == 12
-    marks.add_all(["b", "c"])
+    marks.add(4, None)
     assert marks.size_bytes is None
-    marks.remove_all(["c", "unknown"])
+    marks.become(Snapshot(array("q", [3, 9])))
     assert marks.size_bytes == 12
+    marks.become(Snapshot(array("q", [3, 5, 9])))
+    assert marks.size_bytes is None
 
 
-def test_inverting_leaves_marks_outside_of_what_is_listed() -> None:
+def test_what_was_taken_does_not_change_with_the_marks() -> None:
     marks = Marks()
-    marks.add_all(["hidden", "a"])
-    marks.invert(["a", "b"])
-    assert set(marks) == {"hidden", "b"}
+    marks.add(9, 5)
+    taken = marks.snapshot
+    marks.add(3, 7)
+    marks.toggle(9, 5)
+    assert list(taken.keys) == [9]
+    assert list(marks.snapshot.keys) == [3]
+    assert 3 in marks
+    assert 9 not in marks

@@ -32,8 +32,9 @@ def experiment(key: int) -> Experiment:
 
 def page(*keys: int, total: int) -> Page:
     return Page(
-        experiments=tuple(map(experiment, keys)), total=total, page=1, per_page=2, next_cursor=None, query_time_ms=0.0
-    )
+        experiments=tuple(map(experiment, keys)), total=total, page=1, per_page=2, next_cursor=None, query_time_ms=0.0,
+        snapshot=snapshot(*keys),
+    )  # fmt: skip
 
 
 def test_the_first_page_is_there_before_the_order() -> None:
@@ -42,6 +43,8 @@ def test_the_first_page_is_there_before_the_order() -> None:
     assert [row.id if (row := rows.row(index)) else None for index in range(3)] == ["5", "4", None]
     assert rows.is_loaded(0, 1)
     assert not rows.is_loaded(0, 2)
+    assert [rows.key(index) for index in range(3)] == [5, 4, None]
+    assert list(rows.part(1).keys) == [4]
 
 
 def test_a_page_is_read_once_and_only_when_it_is_looked_at() -> None:

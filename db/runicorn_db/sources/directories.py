@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+import stat
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
@@ -140,13 +141,23 @@ def _is_mere_path(path: bytes) -> bool:
     return bool(kinds) and all(kinds)
 
 
-def measure(root: str, path: bytes) -> tuple[int, int]:
+def measure(root: str, path: bytes, listing: Mapping[bytes, os.stat_result] | None = None) -> tuple[int, int]:
     """Bytes and number of the regular files of a run directory; links are not followed, lock files not counted.
 
-    What cannot be listed, or vanishes meanwhile, counts nothing.
+    What cannot be listed, or vanishes meanwhile, counts nothing. `listing`: what lies in the directory
+    itself, where that is known.
     """
     size = count = 0
-    waiting = [os.fsencode(root) + b"/" + path]
+    directory = os.fsencode(root) + b"/" + path
+    waiting = [directory]
+    if listing is not None:
+        waiting = []
+        for name, status in listing.items():
+            if stat.S_ISDIR(status.st_mode):
+                waiting.append(directory + b"/" + name)
+            elif stat.S_ISREG(status.st_mode):
+                size += status.st_size
+                count += not name.endswith(b".lock")
     while waiting:
         try:
             with os.scandir(waiting.pop()) as entries:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from array import array
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, repeat
+from typing import Any, overload
 
 import msgspec
 
@@ -51,12 +53,35 @@ _decode = msgspec.json.Decoder(_Event).decode
 _decode_tolerantly = json.JSONDecoder(parse_int=_integer).decode
 
 
+class TextColumns(Sequence[TextPoint]):
+    """Texts of many steps, by name; they are points only while they are looked at, for there are very many."""
+
+    def __init__(self, columns: Mapping[str, tuple[array[int], list[str]]]) -> None:
+        self._columns = columns
+
+    def __len__(self) -> int:
+        return sum(len(texts) for _, texts in self._columns.values())
+
+    def __iter__(self) -> Iterator[TextPoint]:
+        for name, column in self._columns.items():
+            # As TextPoint makes itself, without a call in Python for each.
+            yield from map(tuple.__new__, repeat(TextPoint), zip(repeat(name), *column))  # pyright: ignore
+
+    @overload
+    def __getitem__(self, index: int) -> TextPoint: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[TextPoint]: ...
+    def __getitem__(self, index: int | slice) -> TextPoint | list[TextPoint]:
+        return list(self)[index]
+
+
 class EventColumns:
     """Gathers the values of lines, metric by metric."""
 
     def __init__(self) -> None:
         self.points: dict[str, Points] = {}
-        self.texts: list[TextPoint] = []
+        self.texts: Sequence[TextPoint] = ()
+        self._single_texts: list[TextPoint] = []
         self.last_event_at: float | None = None
         self.skipped: dict[str, tuple[int, int]] = {}
         # By name as logged; None: not a metric.
@@ -68,9 +93,38 @@ class EventColumns:
 
     def read(self, lines: list[bytes], first_line: int) -> None:
         try:
-            events: Iterable[_Event] = list(map(_decode, lines))
+            events = list(map(_decode, lines))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             events = [self._event(line, number) for number, line in enumerate(lines, first_line)]
+        if not self._take_regular(events):
+            self._take_rows(events, first_line)
+            self.texts = self._single_texts
+
+    def _take_regular(self, events: Sequence[_Event]) -> bool:
+        """Take everything column by column, which is several times faster than row by row.
+
+        False, with nothing taken, unless these are such events as trackers write: all values usable, each
+        metric of one kind.
+        """
+        times = [event.ts for event in events if event.ts is not None]
+        rows = [event.data for event in events if event.type == "metrics"]
+        if not _are_times(times) or set(map(type, rows)) - {dict}:
+            return False
+        columns = _columns(rows)
+        if columns is None:
+            return False
+        if times:
+            self.last_event_at = times[-1]
+        texts: dict[str, tuple[array[int], list[str]]] = {}
+        for name, steps, values in columns:
+            if isinstance(values, list):
+                texts[name] = (steps, values)
+            else:
+                self.points[name] = Points(steps, values)
+        self.texts = TextColumns(texts) if texts else ()
+        return True
+
+    def _take_rows(self, events: Iterable[_Event], first_line: int) -> None:
         for number, event in enumerate(events, first_line):
             if event.ts is not None:
                 self._take_time(event.ts, number)
@@ -144,7 +198,7 @@ class EventColumns:
         if len(name) > MAX_NAME_LENGTH:
             self.skip(BAD_NAME, line)
         else:
-            self.texts.append(TextPoint(clean_text(name), step, clean_text(text[:MAX_TEXT_LENGTH])))
+            self._single_texts.append(TextPoint(clean_text(name), step, clean_text(text[:MAX_TEXT_LENGTH])))
 
     def _take_stage(self, step: int, stage: object, line: int) -> None:
         try:
@@ -153,3 +207,55 @@ class EventColumns:
             self.skip(TOO_DEEP, line)
         else:
             self._take_text("stage", step, text, line)
+
+
+def _are_times(times: Sequence[Any]) -> bool:
+    if not times:
+        return True
+    # The sum of anything with a NaN or an infinity is one.
+    is_finite = set(map(type, times)) == {float} and math.isfinite(sum(times))
+    return is_finite and min(times) >= 0 and max(times) < _END_OF_9999
+
+
+def _columns(rows: Sequence[dict[str, Any]]) -> list[tuple[str, array[int], array[float] | list[str]]] | None:
+    """Steps and values by name, in the order of the rows; None where the rows are not regular."""
+    steps = _integers([row.get("global_step") for row in rows])
+    names = dict.fromkeys(chain.from_iterable(dict.fromkeys(map(tuple, rows))))
+    if steps is None or len(names) * len(rows) * _SPARSEST > sum(map(len, rows)):
+        return None
+    columns: list[tuple[str, array[int], array[float] | list[str]]] = []
+    for name in names:
+        if name in RESERVED and name != "stage":
+            continue
+        column = [row[name] for row in rows if name in row]
+        values = _numbers(column) if name != "stage" else None
+        if values is None:
+            values = _texts(column)
+        if values is None or len(name) > MAX_NAME_LENGTH or clean_text(name) != name:
+            return None
+        is_full = len(column) == len(rows)
+        there = steps if is_full else array("q", [step for row, step in zip(rows, steps, strict=True) if name in row])
+        columns.append((name, there, values))
+    return columns
+
+
+def _integers(column: Sequence[Any]) -> array[int] | None:
+    try:
+        return array("q", column) if set(map(type, column)) <= {int} else None
+    except OverflowError:
+        return None
+
+
+def _numbers(column: Sequence[Any]) -> array[float] | None:
+    try:
+        return array("d", column) if _NUMBERS.issuperset(map(type, column)) else None
+    except OverflowError:
+        return None
+
+
+def _texts(column: Sequence[Any]) -> list[str] | None:
+    if set(map(type, column)) != {str}:
+        return None
+    # Few different ones, mostly: the name of a stage.
+    cleaned = {text: clean_text(text[:MAX_TEXT_LENGTH]) for text in set(column)}
+    return list(map(cleaned.__getitem__, column))

@@ -116,10 +116,12 @@ def read_regular(path: bytes, *, directory: int | None = None, max_bytes: int = 
     """The content of a regular file of at most `max_bytes`; otherwise raises Unreadable."""
     descriptor = open_regular(path, directory=directory)
     try:
-        if os.fstat(descriptor).st_size <= max_bytes:
+        size = os.fstat(descriptor).st_size
+        if size <= max_bytes:
             parts: list[bytes] = []
             remaining = max_bytes + 1
-            while remaining and (part := os.read(descriptor, min(remaining, 2**20))):
+            # No more room than the file needs: asking for a mebibyte each time costs more than reading.
+            while remaining and (part := os.read(descriptor, min(remaining, max(size, 2**12) + 1))):
                 parts.append(part)
                 remaining -= len(part)
             if remaining:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -26,6 +27,7 @@ from runicorn_db.sources.files import (
     clean_text,
     open_directory,
     read_json_object,
+    reason_of,
     text_of_name,
 )
 from runicorn_db.sources.legacy_database import LegacyRow
@@ -44,13 +46,16 @@ from runicorn_db.sources.values import (
 
 __all__ = [
     "FoundRun",
+    "RunFiles",
     "RunRecord",
     "SharedFiles",
     "Unreadable",
     "find_run_directories",
     "full_signature",
     "quick_signature",
+    "read_files",
     "read_run",
+    "record_of",
     "shared_signature",
 ]
 
@@ -117,13 +122,14 @@ class RunRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _RunFiles:
+class RunFiles:
     """The small files of one run directory, parsed; what is missing or damaged is empty."""
 
     meta: dict[str, Any]
     status: dict[str, Any]
     summary: dict[str, Any]
-    assets: dict[str, Any]
+    params: dict[str, Any]
+    flat_params: tuple[tuple[str, str, float | None], ...]
     marker: Marker | None
     sidecar: Sidecar
     sidecar_changed_at: float | None
@@ -131,6 +137,9 @@ class _RunFiles:
     events_changed_at: float | None
     has_assets: bool
     has_environment: bool
+    size_bytes: int
+    file_count: int
+    problems: tuple[FileProblem, ...]
 
 
 def read_run(root: str, found: FoundRun, *, shared: SharedFiles) -> RunRecord:
@@ -139,13 +148,24 @@ def read_run(root: str, found: FoundRun, *, shared: SharedFiles) -> RunRecord:
     Damaged files count as empty, as the original counts them, and are named in `problems`; take
     the signature before reading, then a file that was caught half-written is read again.
     """
-    problems: list[FileProblem] = []
+    return record_of(found, read_files(root, found), shared=shared)
+
+
+def read_files(root: str, found: FoundRun) -> RunFiles:
+    """The part of `read_run` that needs the run directory alone."""
     directory = open_directory(root, found.path)
     try:
-        files = _read_files(directory, found.path, problems)
+        listing = _listing(directory)
+        return _read_files(directory, listing, found.path, measure(root, found.path, listing))
+    except OSError as error:
+        raise Unreadable(reason_of(error)) from error
     finally:
         os.close(directory)
 
+
+def record_of(found: FoundRun, files: RunFiles, *, shared: SharedFiles) -> RunRecord:
+    """What the files of a run and those of its root say together."""
+    problems = list(files.problems)
     layout = _layout(found, files, shared)
     run_id = _id(files.meta, found.path, problems)
     annotation, row = shared.annotation(run_id), shared.row(run_id)
@@ -153,8 +173,6 @@ def read_run(root: str, found: FoundRun, *, shared: SharedFiles) -> RunRecord:
     status, written_status, exit_reason = _status(files.status)
     best_name, best_value, best_step, best_mode = _best_metric(files.summary, row)
     deleted_at, delete_reason = judge_deletion(_deletion_facts(found, files, row), layout=layout)
-    params = _params(files, found.path, problems)
-    size_bytes, file_count = measure(root, found.path)
     created_at = time_or_none(files.meta.get("created_at"))
     return RunRecord(
         path=found.path,
@@ -177,12 +195,12 @@ def read_run(root: str, found: FoundRun, *, shared: SharedFiles) -> RunRecord:
         description=_description(files.sidecar, annotation),
         tags=_tags(files, annotation, row),
         is_pinned=annotation.is_pinned if files.sidecar.is_pinned is None else files.sidecar.is_pinned,
-        params=params,
-        flat_params=flatten(params),
+        params=files.params,
+        flat_params=files.flat_params,
         has_environment=files.has_environment,
         events_changed_at=files.events_changed_at,
-        size_bytes=size_bytes,
-        file_count=file_count,
+        size_bytes=files.size_bytes,
+        file_count=files.file_count,
         deleted_at=deleted_at,
         delete_reason=delete_reason,
         restored_at=files.sidecar.restored_at,
@@ -193,42 +211,65 @@ def read_run(root: str, found: FoundRun, *, shared: SharedFiles) -> RunRecord:
     )
 
 
-def _read_files(directory: int, path: bytes, problems: list[FileProblem]) -> _RunFiles:
+def _listing(directory: int) -> dict[bytes, os.stat_result]:
+    """What lies in an open directory; links stand for themselves."""
+    found: dict[bytes, os.stat_result] = {}
+    with os.scandir(directory) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError):
+                found[os.fsencode(entry.name)] = entry.stat(follow_symlinks=False)
+    return found
+
+
+def _read_files(
+    directory: int, listing: Mapping[bytes, os.stat_result], path: bytes, measured: tuple[int, int]
+) -> RunFiles:
+    problems: list[FileProblem] = []
+
     def noted(name: bytes, problem: JsonProblem | None) -> None:
         if problem is not None:
             problems.append(FileProblem(path=path + b"/" + name, message=problem.message, line=problem.line))
 
     def read(name: bytes) -> dict[str, Any]:
+        if name not in listing:
+            return {}
         content, problem = read_json_object(name, directory=directory)
         noted(name, problem)
         return content
 
     def changed_at(name: bytes) -> float | None:
-        try:
-            return os.stat(name, dir_fd=directory, follow_symlinks=False).st_mtime
-        except OSError:
-            return None
+        return listing[name].st_mtime if name in listing else None
 
-    sidecar, sidecar_problem = read_sidecar(directory)
-    noted(SIDECAR_NAME, sidecar_problem)
-    marker, marker_problem = read_marker(directory)
-    noted(MARKER_NAME, marker_problem)
-    return _RunFiles(
-        meta=read(b"meta.json"),
-        status=read(b"status.json"),
-        summary=read(b"summary.json"),
-        assets=read(b"assets.json"),
+    sidecar, marker = Sidecar(), None
+    if SIDECAR_NAME in listing:
+        sidecar, problem = read_sidecar(directory)
+        noted(SIDECAR_NAME, problem)
+    if MARKER_NAME in listing:
+        marker, problem = read_marker(directory)
+        noted(MARKER_NAME, problem)
+    meta, status = read(b"meta.json"), read(b"status.json")
+    summary = read(b"summary.json")
+    params = _params(summary, read(b"assets.json"), path, problems)
+    return RunFiles(
+        meta=meta,
+        status=status,
+        summary=summary,
+        params=params,
+        flat_params=flatten(params),
         marker=marker,
         sidecar=sidecar,
         sidecar_changed_at=changed_at(SIDECAR_NAME),
         directory_changed_at=max(os.fstat(directory).st_mtime, 0.0),
         events_changed_at=changed_at(b"events.jsonl"),
-        has_assets=changed_at(b"assets.json") is not None,
-        has_environment=changed_at(b"environment.json") is not None,
+        has_assets=b"assets.json" in listing,
+        has_environment=b"environment.json" in listing,
+        size_bytes=measured[0],
+        file_count=measured[1],
+        problems=tuple(problems),
     )
 
 
-def _layout(found: FoundRun, files: _RunFiles, shared: SharedFiles) -> Layout:
+def _layout(found: FoundRun, files: RunFiles, shared: SharedFiles) -> Layout:
     parts = found.path.split(b"/")
     is_below_runs = parts[0] == b"runs"
     if not found.is_recycled and not isinstance(files.meta.get("path"), str):
@@ -249,7 +290,7 @@ def _id(meta: dict[str, Any], path: bytes, problems: list[FileProblem]) -> str:
     return text_of_name(path.rpartition(b"/")[2])
 
 
-def _project_and_name(found: FoundRun, files: _RunFiles, layout: Layout) -> tuple[str, str]:
+def _project_and_name(found: FoundRun, files: RunFiles, layout: Layout) -> tuple[str, str]:
     if layout in ("0.6", "0.7"):
         path = files.meta.get("path")
         if not isinstance(path, str):
@@ -302,29 +343,31 @@ def _description(sidecar: Sidecar, annotation: Annotation) -> str | None:
     return sidecar.description if sidecar.has_description else annotation.description
 
 
-def _tags(files: _RunFiles, annotation: Annotation, row: LegacyRow) -> tuple[str, ...]:
+def _tags(files: RunFiles, annotation: Annotation, row: LegacyRow) -> tuple[str, ...]:
     if files.sidecar.tags is not None:
         return files.sidecar.tags
     return tuple(sorted(tags_in(files.meta.get("tags")) | annotation.tags | row.tags))
 
 
-def _params(files: _RunFiles, path: bytes, problems: list[FileProblem]) -> dict[str, Any]:
+def _params(
+    summary: dict[str, Any], assets: dict[str, Any], path: bytes, problems: list[FileProblem]
+) -> dict[str, Any]:
     """What was given to the run: plain values of summary.json, then the arguments of assets.json."""
-    summary = {
+    plain = {
         key: value
-        for key, value in files.summary.items()
+        for key, value in summary.items()
         if key not in _BEST_METRIC_KEYS and not isinstance(value, (dict, list))
     }
-    config = files.assets.get("config")
+    config = assets.get("config")
     args = config.get("args") if isinstance(config, dict) else None
     try:
-        return clean_value({**summary, **(args if isinstance(args, dict) else {})})
+        return clean_value({**plain, **(args if isinstance(args, dict) else {})})
     except TooDeep:
         problems.append(FileProblem(path=path + b"/assets.json", message="Parameters are nested too deeply"))
-        return clean_value(summary)
+        return clean_value(plain)
 
 
-def _deletion_facts(found: FoundRun, files: _RunFiles, row: LegacyRow) -> DeletionFacts:
+def _deletion_facts(found: FoundRun, files: RunFiles, row: LegacyRow) -> DeletionFacts:
     sidecar, marker = files.sidecar, files.marker
     recycled_at = None
     if found.is_recycled and marker is None:

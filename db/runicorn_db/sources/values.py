@@ -11,6 +11,7 @@ from runicorn_db.sources.files import clean_text
 
 MAX_DEPTH = 32
 
+_json = json.JSONEncoder(ensure_ascii=False).encode
 _YEAR_10000 = 253402300800.0
 
 
@@ -89,7 +90,7 @@ def flatten(params: Mapping[str, Any]) -> tuple[tuple[str, str, float | None], .
             if isinstance(value, dict) and value:
                 add(f"{name}.", value)
             else:
-                text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+                text = value if isinstance(value, str) else _json(value)
                 leaves[name] = (name, text, number_or_none(value))
 
     add("", params)

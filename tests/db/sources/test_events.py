@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runicorn_db.series import TextPoint
-from runicorn_db.sources import events
+from runicorn_db.sources import event_columns
 from runicorn_db.sources.events import EventBatch, Position, read_events
 from runicorn_db.sources.files import Unreadable
 
@@ -158,7 +158,7 @@ def test_a_truncated_line_that_another_process_completed_costs_only_itself(read)
     for cut in range(1, len(line(2, loss=2.0)) - 1):
         batches = read(line(1, loss=1.0) + line(2, loss=2.0)[:cut] + b"\n" + line(3, loss=3.0))
         assert gathered(batches) == {"loss": [(1, "1.0"), (3, "3.0")]}
-        assert skipped(batches) == {events.NOT_JSON: (2, 1)}
+        assert skipped(batches) == {event_columns.NOT_JSON: (2, 1)}
 
 
 def test_nothing_new_gives_no_batch(read):
@@ -209,35 +209,35 @@ def test_a_file_that_was_replaced_is_read_from_its_beginning(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"{", events.NOT_JSON),
-        (b"\0\0\0\0", events.NOT_JSON),
-        (b'{"type": "metrics"} {}', events.NOT_JSON),
-        (b'\xef\xbb\xbf{"type": "metrics"}', events.NOT_JSON),
-        (b'{"type": "metrics", "data": {"a": "\xff"}}', events.NOT_UTF8),
-        (b'{"data": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", events.TOO_DEEP),
-        (b'{"data": [NaN, ' + b"[" * 100_000 + b"]" * 100_000 + b"]}", events.TOO_DEEP),
-        (b"[1]", events.NOT_AN_OBJECT),
-        (b"NaN", events.NOT_AN_OBJECT),
-        (b'{"type": "metrics"}', events.NO_DATA),
-        (b'{"type": "metrics", "data": [1]}', events.NO_DATA),
-        (b'{"type": "metrics", "data": {"a": 1.0}}', events.BAD_STEP),
-        (line("7", a=1.0), events.BAD_STEP),
-        (line(True, a=1.0), events.BAD_STEP),
-        (line(1.5, a=1.0), events.BAD_STEP),
-        (line(math.inf, a=1.0), events.BAD_STEP),
-        (line(math.nan, a=1.0), events.BAD_STEP),
-        (line(2**63, a=1.0), events.BAD_STEP),
-        (line(-(2**63) - 1, a=1.0), events.BAD_STEP),
-        (line(1e19, a=1.0), events.BAD_STEP),
-        (line(1, **{"x" * 1001: 1.0}), events.BAD_NAME),
-        (line(1, **{"x" * 1001: "text"}), events.BAD_NAME),
-        (b'{"type": "metrics", "data": {"a": ' + b"9" * 400 + b', "step": 1}}', events.BAD_NUMBER),
-        (b'{"type": "metrics", "data": {"a": -' + b"9" * 9000 + b', "step": 1}}', events.BAD_NUMBER),
-        (b'{"ts": 1e999}', events.BAD_TIME),
-        (b'{"ts": NaN}', events.BAD_TIME),
-        (b'{"ts": -1}', events.BAD_TIME),
-        (b'{"ts": 253402300800}', events.BAD_TIME),
-        (b'{"ts": "now"}', events.BAD_TIME),
+        (b"{", event_columns.NOT_JSON),
+        (b"\0\0\0\0", event_columns.NOT_JSON),
+        (b'{"type": "metrics"} {}', event_columns.NOT_JSON),
+        (b'\xef\xbb\xbf{"type": "metrics"}', event_columns.NOT_JSON),
+        (b'{"type": "metrics", "data": {"a": "\xff"}}', event_columns.NOT_UTF8),
+        (b'{"data": ' + b"[" * 100_000 + b"]" * 100_000 + b"}", event_columns.TOO_DEEP),
+        (b'{"data": [NaN, ' + b"[" * 100_000 + b"]" * 100_000 + b"]}", event_columns.TOO_DEEP),
+        (b"[1]", event_columns.NOT_AN_OBJECT),
+        (b"NaN", event_columns.NOT_AN_OBJECT),
+        (b'{"type": "metrics"}', event_columns.NO_DATA),
+        (b'{"type": "metrics", "data": [1]}', event_columns.NO_DATA),
+        (b'{"type": "metrics", "data": {"a": 1.0}}', event_columns.BAD_STEP),
+        (line("7", a=1.0), event_columns.BAD_STEP),
+        (line(True, a=1.0), event_columns.BAD_STEP),
+        (line(1.5, a=1.0), event_columns.BAD_STEP),
+        (line(math.inf, a=1.0), event_columns.BAD_STEP),
+        (line(math.nan, a=1.0), event_columns.BAD_STEP),
+        (line(2**63, a=1.0), event_columns.BAD_STEP),
+        (line(-(2**63) - 1, a=1.0), event_columns.BAD_STEP),
+        (line(1e19, a=1.0), event_columns.BAD_STEP),
+        (line(1, **{"x" * 1001: 1.0}), event_columns.BAD_NAME),
+        (line(1, **{"x" * 1001: "text"}), event_columns.BAD_NAME),
+        (b'{"type": "metrics", "data": {"a": ' + b"9" * 400 + b', "step": 1}}', event_columns.BAD_NUMBER),
+        (b'{"type": "metrics", "data": {"a": -' + b"9" * 9000 + b', "step": 1}}', event_columns.BAD_NUMBER),
+        (b'{"ts": 1e999}', event_columns.BAD_TIME),
+        (b'{"ts": NaN}', event_columns.BAD_TIME),
+        (b'{"ts": -1}', event_columns.BAD_TIME),
+        (b'{"ts": 253402300800}', event_columns.BAD_TIME),
+        (b'{"ts": "now"}', event_columns.BAD_TIME),
     ],
 )
 def test_what_cannot_be_used_is_counted_with_its_first_line_and_costs_nothing_else(read, content, message):
@@ -317,7 +317,7 @@ def test_a_line_that_is_too_long_is_skipped_once_however_it_is_read(read):
             first = read(content[:cut], **limits)
             both = first + read(content, first[-1].position, **limits)
             assert gathered(both) == expected
-            assert skipped(both) == {events.TOO_LONG: (2, 2)}
+            assert skipped(both) == {event_columns.TOO_LONG: (2, 2)}
             assert (both[-1].position.offset, both[-1].position.line) == (len(content), 5)
 
 
@@ -336,7 +336,7 @@ def test_a_file_that_shrank_inside_a_line_that_is_too_long_is_read_from_its_begi
     batches = read(line(1, loss=1.0) + b"x" * 900, position, **limits)
     assert batches[0].is_restart
     assert gathered(batches) == {"loss": [(1, "1.0")]}
-    assert skipped(batches) == {events.TOO_LONG: (2, 1)}
+    assert skipped(batches) == {event_columns.TOO_LONG: (2, 1)}
 
 
 def test_a_huge_line_is_not_held(tmp_path):
@@ -350,7 +350,7 @@ def test_a_huge_line_is_not_held(tmp_path):
     batches = list(read_events(path.as_posix()))
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 150 * 1024
     assert gathered(batches) == {"loss": [(1, "1.0"), (2, "2.0")]}
-    assert skipped(batches) == {events.TOO_LONG: (2, 1)}
+    assert skipped(batches) == {event_columns.TOO_LONG: (2, 1)}
 
 
 def test_a_sparse_file_of_a_tebibyte_is_refused(tmp_path):

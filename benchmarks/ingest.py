@@ -1,0 +1,136 @@
+"""Prints what reading a root costs as a Markdown table: `python benchmarks/ingest.py [EXPERIMENTS] [--steps STEPS]`.
+
+A demo root is written to a temporary folder (or `--root` names one), synced by the command line in a process of its
+own, then synced again unchanged and with one file grown; a last row reads one long events.jsonl.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+from figures import PROGRAM, machine
+
+from runicorn_db.demo import write_demo
+from runicorn_db.query import ExperimentQuery
+from runicorn_db.sources.events import read_events
+from runicorn_db.store import Store
+from runicorn_db.sync import SyncProgress, sync
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("experiments", type=int, nargs="?", default=10_000)
+    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--root", type=Path, help="a demo root that is there already")
+    parser.add_argument("--long-mb", type=int, default=1000, help="size of the long file; 0 leaves it out")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        root = options.root or write_demo(Path(folder) / "root", options.experiments, steps=options.steps)
+        print(machine(), "\n| reading | |\n|---|---|", sep="\n", flush=True)
+        measure_cold(root, Path(folder) / "process.db")
+        measure_syncs(root, Path(folder) / "index.db")
+        if options.long_mb:
+            measure_long(Path(folder) / "long", options.long_mb)
+
+
+def row(label: str, value: str) -> None:
+    print(f"| {label} | {value} |", flush=True)
+
+
+def measure_cold(root: Path, index: Path) -> None:
+    """A whole process, with the memory of all its processes together."""
+    began = time.perf_counter()
+    command = [*PROGRAM, "sync", str(root), "--db", str(index)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    peak = 0
+    while process.poll() is None:
+        peak = max(peak, memory(process.pid))
+        time.sleep(0.05)
+    if process.returncode:
+        sys.exit(f"{' '.join(command)}: exit status {process.returncode}")
+    row("cold sync, whole process", f"{time.perf_counter() - began:.2f} s")
+    row("peak RSS of all its processes", f"{peak / 2**20:.0f} MiB")
+
+
+def memory(pid: int) -> int:
+    total = 0
+    try:
+        process = psutil.Process(pid)
+        for each in (process, *process.children(recursive=True)):
+            total += each.memory_info().rss
+    except psutil.NoSuchProcess:
+        pass
+    return total
+
+
+def measure_syncs(root: Path, index: Path) -> None:
+    with Store(index) as store:
+        store.add_root(root)
+        phases: dict[str, float] = {}
+        began = time.perf_counter()
+
+        def note(progress: SyncProgress) -> None:
+            now = time.perf_counter() - began
+            if progress.phase == "list" and progress.done and "first" not in phases:
+                store.find(ExperimentQuery())
+                phases["first"] = time.perf_counter() - began
+            phases[progress.phase] = now
+
+        sync(store, progress=note)
+        row("first page can be shown after", f"{phases['first']:.2f} s")
+        row("everything is listed after", f"{phases['list']:.2f} s")
+        row("cold sync with all series", f"{time.perf_counter() - began:.2f} s")
+        row("warm sync", f"{fastest(lambda: sync(store)):.2f} s")
+        row("warm sync, not thorough", f"{fastest(lambda: sync(store, is_thorough=False)):.2f} s")
+
+
+def measure_long(root: Path, megabytes: int) -> None:
+    # One of 1,000,000 steps has about 190 MB.
+    write_demo(root, 1, steps=megabytes * 5_000)
+    (path,) = root.glob("**/events.jsonl")
+    size = path.stat().st_size / 1e6
+    began = time.process_time()
+    for _ in read_events(str(path)):
+        pass
+    row(f"one file of {size:,.0f} MB, parsed by one core", f"{size / (time.process_time() - began):.0f} MB/s")
+    with Store(root.with_suffix(".db")) as store:
+        store.add_root(root)
+        peak, is_over = [0], threading.Event()
+
+        def watch() -> None:
+            while not is_over.wait(0.05):
+                peak[0] = max(peak[0], memory(psutil.Process().pid))
+
+        watching = threading.Thread(target=watch)
+        watching.start()
+        began = time.perf_counter()
+        sync(store)
+        row("synced", f"{size / (time.perf_counter() - began):.0f} MB/s, {peak[0] / 2**20:.0f} MiB")
+        is_over.set()
+        watching.join()
+        with path.open("ab") as events:
+            events.write(b'{"ts": 2e9, "type": "metrics", "data": {"loss": 1.0, "global_step": 999999999}}\n')
+        began = time.perf_counter()
+        sync(store)
+        row("one line more in it", f"{(time.perf_counter() - began) * 1000:.0f} ms")
+
+
+def fastest(call: Callable[[], object], rounds: int = 5) -> float:
+    times: list[float] = []
+    for _ in range(rounds):
+        began = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - began)
+    return min(times)
+
+
+if __name__ == "__main__":
+    main()

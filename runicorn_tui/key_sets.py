@@ -1,0 +1,55 @@
+"""Snapshots as sets: a million experiments in a few megabytes, and no long turn for any thread."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable
+
+from runicorn_db.query import Snapshot
+
+_PARTS = 64
+_SAMPLE = 4096
+
+
+def union(one: Snapshot, other: Snapshot) -> Snapshot:
+    """What either holds, ascending."""
+    return _combined(one, other, lambda left, right: left | right)
+
+
+def difference(one: Snapshot, other: Snapshot) -> Snapshot:
+    """What `one` holds and `other` does not, ascending."""
+    return _combined(one, other, lambda left, right: left - right)
+
+
+def intersection(one: Snapshot, other: Snapshot) -> Snapshot:
+    """What both hold, ascending."""
+    return _combined(one, other, lambda left, right: left & right)
+
+
+def symmetric_difference(one: Snapshot, other: Snapshot) -> Snapshot:
+    """What one of both holds and not the other, ascending."""
+    return _combined(one, other, lambda left, right: left ^ right)
+
+
+def has(ordered: Snapshot, key: int) -> bool:
+    """Whether an ascending snapshot holds a key."""
+    place = bisect_left(ordered.keys, key)
+    return place < len(ordered) and ordered.keys[place] == key
+
+
+def _combined(one: Snapshot, other: Snapshot, operation: Callable[[set[int], set[int]], set[int]]) -> Snapshot:
+    # Cut at the same places, so that only one part at a time takes the memory of a set.
+    sample = sorted(one.keys[:: len(one) // _SAMPLE + 1] + other.keys[:: len(other) // _SAMPLE + 1])
+    pivots = sample[:: len(sample) // _PARTS + 1][1:]
+    result = array("q")
+    for left, right in zip(_cut(one.keys, pivots), _cut(other.keys, pivots), strict=True):
+        result.extend(sorted(operation(set(left), set(right))))
+    return Snapshot(result)
+
+
+def _cut(keys: array[int], pivots: list[int]) -> list[array[int]]:
+    parts: list[array[int]] = [array("q") for _ in range(len(pivots) + 1)]
+    for key in keys:
+        parts[bisect_left(pivots, key)].append(key)
+    return parts

@@ -1,0 +1,66 @@
+"""What the status line says about the list, part by part."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+
+from runicorn_db.filter_terms import Note
+from runicorn_db.query import OrderField, Root
+from runicorn_tui import format
+from runicorn_tui.terminal import safe
+from runicorn_tui.widgets.experiment_table import ORDER_NAMES, ExperimentTable
+
+if TYPE_CHECKING:
+    from runicorn_db.sync import SyncProgress
+
+_PHASES = {"scan": "looking through", "list": "reading", "series": "reading metrics of"}
+
+
+def order(order_by: OrderField, *, is_descending: bool) -> Content:
+    return Content.styled(f"{ORDER_NAMES[order_by]} {'↓' if is_descending else '↑'}", "$text-muted")
+
+
+def marks(table: ExperimentTable) -> list[Content]:
+    """An open range, and how many are marked."""
+    parts: list[Content] = []
+    if table.range_start is not None:
+        parts.append(Content.styled("range: move, then v marks", "$accent"))
+    if len(table.marks):
+        size = "" if table.marks.size_bytes is None else f" ({format.size(table.marks.size_bytes)})"
+        parts.append(Content.styled(f"{len(table.marks):,} marked{size}", "$accent"))
+    return parts
+
+
+def notices(new: int, notes: Sequence[Note]) -> list[Content]:
+    """`new`: how many experiments came since the list was made."""
+    parts: list[Content] = []
+    if new:
+        parts.append(Content.styled(f"{new:,} new: r", "$live"))
+    if notes:
+        parts.append(Content.styled("filter unclear: last good rows", "$warning"))
+    return parts
+
+
+def surroundings(roots: Sequence[Root], address: str | None) -> list[Content]:
+    """Roots that cannot be written, and the address of the REST server."""
+    parts: list[Content] = []
+    read_only = sum(not root.is_writable for root in roots)
+    if read_only:
+        parts.append(Content.styled("read-only root" if read_only == 1 else "read-only roots", "$text-muted"))
+    if address is not None:
+        parts.append(Content.styled(safe(address), "$live"))
+    return parts
+
+
+def watching(sync: str) -> Content:
+    """That the roots are followed, or how far reading them is."""
+    return Content.styled(sync, "$live") if sync else Content.styled("● live", "$success")
+
+
+def reading(progress: SyncProgress) -> str:
+    """`reading lab: 1,234/5,678`"""
+    of = f"/{progress.total:,}" if progress.total else ""
+    return f"{_PHASES[progress.phase]} {safe(progress.root)}: {progress.done:,}{of}"
