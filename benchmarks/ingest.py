@@ -22,7 +22,8 @@ from runicorn_db.demo import write_demo
 from runicorn_db.query import ExperimentQuery
 from runicorn_db.sources.events import read_events
 from runicorn_db.store import Store
-from runicorn_db.sync import SyncProgress, sync
+from runicorn_db.sync import sync
+from runicorn_db.sync_report import SyncProgress
 
 
 def main() -> None:

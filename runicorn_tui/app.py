@@ -25,7 +25,7 @@ from runicorn_tui.terminal import on_end_signals, safe
 
 if TYPE_CHECKING:
     from runicorn_db.store import Store
-    from runicorn_db.sync import SyncProgress, SyncReport
+    from runicorn_db.sync_report import SyncProgress, SyncReport
     from runicorn_db.watch import Watcher
 
 P = ParamSpec("P")

@@ -14,7 +14,7 @@ from runicorn_tui.terminal import safe
 from runicorn_tui.widgets.experiment_table import ORDER_NAMES, ExperimentTable
 
 if TYPE_CHECKING:
-    from runicorn_db.sync import SyncProgress
+    from runicorn_db.sync_report import SyncProgress
 
 _PHASES = {"scan": "looking through", "list": "reading", "series": "reading metrics of"}
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 if TYPE_CHECKING:
-    from runicorn_db.sync import SyncProgress, SyncReport
+    from runicorn_db.sync_report import SyncProgress, SyncReport
 
 
 class SyncMoved(Message, bubble=False):

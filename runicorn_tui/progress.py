@@ -11,7 +11,7 @@ from runicorn_tui.output import shortened
 from runicorn_tui.terminal import safe
 
 if TYPE_CHECKING:
-    from runicorn_db.sync import SyncProgress, SyncReport
+    from runicorn_db.sync_report import SyncProgress, SyncReport
 
 _INTERVAL = 0.1
 _BAR = 20

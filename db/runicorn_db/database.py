@@ -195,7 +195,9 @@ class Database:
         if size > _CHECKPOINT_BYTES:
             mode = "truncate" if size > _TRUNCATE_BYTES else "passive"
             connection.execute("PRAGMA busy_timeout = 50")
-            connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
+            # What is committed is safe in the log: a full disk or a long reader only puts this off.
+            with contextlib.suppress(sqlite3.OperationalError):
+                connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
             connection.execute(f"PRAGMA busy_timeout = {int(self.timeout * 1000)}")
 
     @contextlib.contextmanager

@@ -8,7 +8,6 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Literal
 
 from runicorn_db import ingest
 from runicorn_db.ingest import Counts, ReadRun
@@ -22,6 +21,7 @@ from runicorn_db.sources.reader_process import RunJob, RunPiece
 from runicorn_db.sources.runicorn import record_of
 from runicorn_db.sources.shared_files import SharedFiles, shared_signature, shared_size
 from runicorn_db.store import Store
+from runicorn_db.sync_report import Controls, Phase, SyncProgress, SyncReport
 
 _RUNS_PER_WRITE = 200
 # What a run weighs beside the bytes of a long file: opening its small files takes as long as reading these.
@@ -30,46 +30,6 @@ _LARGE = 64 << 20
 # Owners of problems that belong to no run.
 _OF_SCAN = b""
 _OF_SHARED_FILES = b"."
-
-Phase = Literal["scan", "list", "series"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyncProgress:
-    """How far the sync of one root is; `total` is 0 while it is not known."""
-
-    root: str
-    phase: Phase
-    done: int
-    total: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SyncReport:
-    """What a sync found and did; `is_complete` is False when it was stopped."""
-
-    found: int = 0
-    added: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    missing: int = 0
-    deleted: int = 0
-    restored: int = 0
-    problems: int = 0
-    seconds: float = 0.0
-    is_complete: bool = True
-
-    @property
-    def has_changes(self) -> bool:
-        return any((self.added, self.changed, self.missing, self.deleted, self.restored))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Controls:
-    """How the caller watches and stops a sync."""
-
-    progress: Callable[[SyncProgress], None] = lambda _: None
-    should_stop: Callable[[], bool] = lambda: False
 
 
 class _Stopped(Exception):

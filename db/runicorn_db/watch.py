@@ -11,7 +11,8 @@ from runicorn_db.errors import StoreError
 from runicorn_db.roots import path_of
 from runicorn_db.sources.shared_files import SharedFiles
 from runicorn_db.store import Store
-from runicorn_db.sync import Controls, RootSync, SyncProgress, SyncReport, sync
+from runicorn_db.sync import RootSync, sync
+from runicorn_db.sync_report import Controls, SyncProgress, SyncReport
 
 _SLOWEST_INTERVAL = 180.0
 

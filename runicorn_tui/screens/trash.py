@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import ClassVar, cast
 
@@ -86,8 +87,9 @@ class _TrashList(BrowserScreen[bool]):
         self.query_one(KeyBar).show([key for key in keys.of("trash", "app") if key.in_footer])
         self._read()
 
+    @abstractmethod
     def _read(self) -> object:
-        raise NotImplementedError
+        """Fill the list from the store."""
 
     def action_back(self) -> None:
         self.dismiss(self._is_changed)
