@@ -3,7 +3,7 @@
 # make check        format, lint, types, import rules, wheel
 # make screenshot   docs/screenshot.svg, made by the program itself
 # make tables       the tables of README, from the program itself
-# make bench        the figures of README, measured here
+# make bench        the figures of README, measured here: about ten minutes
 # make clean        removes what the others made
 
 SHELL := /bin/bash
@@ -64,7 +64,13 @@ tables: $(VENV)/.installed
 	$(BIN)/python docs/make_tables.py
 
 bench: $(VENV)/.test
-	$(BIN)/python benchmarks/figures.py 10000
+	@scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; \
+	for n in 10000 100000 1000000; do $(BIN)/python benchmarks/make_index.py $$n --db "$$scratch/$$n.db"; done; \
+	$(BIN)/python benchmarks/figures.py 10000; \
+	$(BIN)/python benchmarks/queries.py "$$scratch/10000.db" "$$scratch/100000.db" "$$scratch/1000000.db"; \
+	$(BIN)/python benchmarks/series.py; \
+	$(BIN)/python benchmarks/http_load.py; \
+	$(BIN)/python benchmarks/terminal.py "$$scratch/1000000.db"
 
 clean:
 	rm -rf $(VENV) build dist .demo .coverage .coverage.* .pytest_cache .ruff_cache .hypothesis .import_linter_cache
