@@ -14,7 +14,7 @@ import pytest
 
 from runicorn_db import database as database_module
 from runicorn_db import errors
-from runicorn_db.database import APPLICATION_ID, Database, Interrupt, migrations, network_filesystem
+from runicorn_db.database import APPLICATION_ID, Interrupt, migrations, network_filesystem
 from runicorn_db.query import ExperimentQuery
 from runicorn_db.store import Store
 
@@ -172,11 +172,13 @@ def test_a_writer_that_does_not_let_go_makes_others_report_busy(tmp_path: Path) 
 
 
 def test_an_index_opens_at_once_while_another_process_writes(tmp_path: Path) -> None:
-    with Store(tmp_path / "index.db") as writer, writer.database.writing() as connection:
-        connection.execute("INSERT INTO root (name, path, added_at) VALUES ('r', '/r', 0)")
-        with Store(tmp_path / "index.db", timeout=0.05) as reader:
+    with Store(tmp_path / "index.db") as writer:
+        with writer.database.writing() as connection:
+            connection.execute("INSERT INTO root (name, path, added_at) VALUES ('r', '/r', 0)")
+            reader = Store(tmp_path / "index.db", timeout=0.05)
             assert reader.find(ExperimentQuery()).total == 0
             assert reader.roots() == []
+        reader.close()
 
 
 def test_a_lock_of_sqlite_itself_is_reported_as_busy_too(tmp_path: Path) -> None:
@@ -235,7 +237,7 @@ def test_several_processes_write_at_once_and_nothing_is_lost(tmp_path: Path) -> 
     Store(path).close()
     writers = [subprocess.Popen([sys.executable, "-c", _WRITER, str(path), name]) for name in "abc"]
     assert [writer.wait() for writer in writers] == [0, 0, 0]
-    with Database(path).snapshot() as connection:
+    with Store(path) as store, store.database.snapshot() as connection:
         assert connection.execute("SELECT count(*) FROM metric_name").fetchone() == (450,)
 
 
