@@ -97,7 +97,6 @@ class RunicornApp(App[None]):
         self.roots = roots
         self.clock = clock
         self.is_watching = watch
-        self.can_serve = make_server is not None
         self._intervals = (running_interval, full_interval)
         self._make_server = make_server
         self._serves_at_start = serve

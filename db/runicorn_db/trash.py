@@ -58,12 +58,7 @@ def move_to_trash(
         "UPDATE batch SET count = count + ?, size_bytes = size_bytes + ? WHERE id = ?", (count, size, batch)
     ).rowcount:
         raise UnknownBatch(f"Batch {batch} not found")
-    connection.execute(
-        "INSERT INTO outbox (experiment_seq, queued_at)"
-        f" SELECT seq, ? FROM experiment WHERE {chosen}"
-        " ON CONFLICT DO UPDATE SET queued_at = excluded.queued_at, attempts = 0, error = NULL",
-        (now, wanted),
-    )
+    _queue_files(connection, chosen, wanted, now)
     connection.execute(
         f"UPDATE experiment SET deleted_at = ?, delete_reason = ?, batch_id = ?, live = 0 WHERE {chosen}",
         (now, reason, batch, wanted),
@@ -76,17 +71,22 @@ def take_back(connection: sqlite3.Connection, keys: Sequence[int]) -> int:
     now = time.time()
     wanted = json.dumps(list(keys))
     chosen = "seq IN (SELECT value FROM json_each(?)) AND deleted_at IS NOT NULL"
+    _queue_files(connection, chosen, wanted, now)
+    return connection.execute(
+        "UPDATE experiment SET deleted_at = NULL, delete_reason = NULL, batch_id = NULL, restored_at = ?,"
+        f" live = (missing_at IS NULL) WHERE {chosen}",
+        (now, wanted),
+    ).rowcount
+
+
+def _queue_files(connection: sqlite3.Connection, chosen: str, wanted: str, now: float) -> None:
+    """Before the change itself: `chosen` is a condition on what the experiments still are."""
     connection.execute(
         "INSERT INTO outbox (experiment_seq, queued_at)"
         f" SELECT seq, ? FROM experiment WHERE {chosen}"
         " ON CONFLICT DO UPDATE SET queued_at = excluded.queued_at, attempts = 0, error = NULL",
         (now, wanted),
     )
-    return connection.execute(
-        "UPDATE experiment SET deleted_at = NULL, delete_reason = NULL, batch_id = NULL, restored_at = ?,"
-        f" live = (missing_at IS NULL) WHERE {chosen}",
-        (now, wanted),
-    ).rowcount
 
 
 def batch_keys(connection: sqlite3.Connection, batch_id: int) -> list[int]:
