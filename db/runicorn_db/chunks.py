@@ -3,7 +3,8 @@
 Layout, little-endian: version u8, kind of values u8, count u32, first step i64, stride u64, length of the steps part
 u32, the steps part, the values part. Steps with one stride need no steps part; others are their differences as u64,
 deflated. Values are float64; float32 where that loses no bit; one float64 when all are the same. They are not
-deflated, so that one value can be read without the others.
+deflated, so that one value can be read without the others. Times are whole milliseconds: the first one i64, the least
+difference between neighbours i64, bytes of a number u8, then what each difference is above the least, deflated.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ import sys
 import zlib
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable
-from itertools import accumulate
-from operator import sub
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import accumulate, repeat
+from operator import sub, truediv
 from typing import Any, NamedTuple
 
 from runicorn_db.errors import QueryFailed
@@ -24,10 +26,13 @@ from runicorn_db.errors import QueryFailed
 MAX_POINTS = 500
 
 _VERSION = 2
-_DOUBLE, _SINGLE, _CONSTANT = range(3)
+_DOUBLE, _SINGLE, _CONSTANT, _TIMES = range(4)
 _HEADER = struct.Struct("<BBIqQI")
+_TIMES_HEADER = struct.Struct("<qqB")
+_UNSIGNED = {array(code).itemsize: code for code in "QIHB"}
 _VALUE = {_DOUBLE: struct.Struct("<d"), _SINGLE: struct.Struct("<f")}
 _LARGEST_STRIDE = 2**63 - 1
+_WINDOW_BITS, _MEMORY_LEVEL = 12, 4
 
 
 class Points(NamedTuple):
@@ -42,17 +47,24 @@ class Points(NamedTuple):
             return self
         return Points(self.steps[begin:end], self.values[begin:end])
 
+    def extend(self, more: Points) -> None:
+        self.steps.extend(more.steps)
+        self.values.extend(more.values)
+
 
 def no_points() -> Points:
     return Points(array("q"), array("d"))
 
 
-def pack(points: Points, stride: int | None = None) -> bytes:
-    """The bytes of 1 to MAX_POINTS points whose steps strictly increase; `stride`: the one of the steps if known."""
+def pack(points: Points, stride: int | None = None, *, is_time: bool = False) -> bytes:
+    """The bytes of 1 to MAX_POINTS points whose steps strictly increase; `stride`: the one of the steps if known.
+
+    With `is_time` the values are Unix seconds, of which whole milliseconds are kept.
+    """
     steps = points.steps
     stride = stride or stride_of(steps)
-    differences = b"" if stride else zlib.compress(to_bytes(array("Q", map(sub, steps[1:], steps))), 1)
-    kind, values = _pack_values(points.values)
+    differences = b"" if stride else deflate(to_bytes(array("Q", map(sub, steps[1:], steps))))
+    kind, values = (_TIMES, _pack_times(points.values)) if is_time else _pack_values(points.values)
     return _HEADER.pack(_VERSION, kind, len(steps), steps[0], stride, len(differences)) + differences + values
 
 
@@ -81,17 +93,19 @@ def unpack_values(data: bytes) -> array[float]:
     try:
         kind, count, _, _, values_begin = _read_header(data)
         values = _unpack_values(kind, count, data[values_begin:])
-    except (struct.error, ValueError) as error:
+    except (struct.error, zlib.error, OverflowError, ValueError) as error:
         raise _damaged(error) from error
     if len(values) != count:
         raise _damaged("wrong number of values")
     return values
 
 
-def values_at(data: bytes, steps: Iterable[int]) -> list[float | None]:
-    """What the packed points say at some steps; None where they have none."""
+def values_at(data: bytes, steps: Sequence[int]) -> list[float | None]:
+    """What the packed points say at some ascending steps; None where they have none."""
     try:
         kind, count, first, stride, begin = _read_header(data)
+        if kind == _TIMES and stride:
+            return _times_at(data[begin:], (divmod(step - first, stride) for step in steps), count)
         value = _VALUE.get(kind)
         if value is None or not stride:
             points = unpack(data)
@@ -102,7 +116,7 @@ def values_at(data: bytes, steps: Iterable[int]) -> list[float | None]:
             position, rest = divmod(step - first, stride)
             is_there = not rest and 0 <= position < count
             found.append(unpack_from(data, begin + position * size)[0] if is_there else None)
-    except struct.error as error:
+    except (struct.error, zlib.error, OverflowError, ValueError) as error:
         raise _damaged(error) from error
     return found
 
@@ -119,7 +133,24 @@ def stride_of(steps: array[int]) -> int:
         return 1
     stride = steps[1] - steps[0]
     is_regular = steps[-1] == steps[0] + stride * (len(steps) - 1) and 0 < stride <= _LARGEST_STRIDE
-    return stride if is_regular and steps == array("q", range(steps[0], steps[-1] + 1, stride)) else 0
+    return stride if is_regular and steps == _regular(range(steps[0], steps[-1] + 1, stride)) else 0
+
+
+def _regular(steps: range) -> array[int]:
+    return _regular_chunk(steps) if len(steps) <= MAX_POINTS else array("q", steps)
+
+
+@lru_cache(64)
+def _regular_chunk(steps: range) -> array[int]:
+    # The metrics of a run are mostly logged together, and many runs log at the same steps.
+    return array("q", steps)
+
+
+def deflate(data: bytes) -> bytes:
+    """What zlib.decompress inflates."""
+    # zlib.compress clears so much memory that it takes eight times as long for the little that a chunk is.
+    packer = zlib.compressobj(1, zlib.DEFLATED, _WINDOW_BITS, _MEMORY_LEVEL)
+    return packer.compress(data) + packer.flush()
 
 
 def to_bytes(numbers: array[Any]) -> bytes:
@@ -148,6 +179,37 @@ def _pack_values(values: array[float]) -> tuple[int, bytes]:
     return _DOUBLE, to_bytes(values)
 
 
+def _pack_times(times: array[float]) -> bytes:
+    milliseconds = [round(time * 1000.0) for time in times]
+    differences = list(map(sub, milliseconds[1:], milliseconds))
+    least, largest = min(differences, default=0), max(differences, default=0)
+    width = next(width for width in (1, 2, 4, 8) if largest - least < 1 << 8 * width)
+    above = array(_UNSIGNED[width], [difference - least for difference in differences])
+    return _TIMES_HEADER.pack(milliseconds[0], least, width) + deflate(to_bytes(above))
+
+
+def _unpack_times(data: bytes) -> tuple[int, int, array[int]]:
+    first, least, width = _TIMES_HEADER.unpack_from(data)
+    return first, least, from_bytes(_UNSIGNED.get(width, "Q"), zlib.decompress(data[_TIMES_HEADER.size :]))
+
+
+def _times_at(data: bytes, places: Iterable[tuple[int, int]], count: int) -> list[float | None]:
+    """The times at ascending positions that come with a rest; None where there is one, or no such position."""
+    milliseconds, least, above = _unpack_times(data)
+    if len(above) != count - 1:
+        raise ValueError("wrong number of values")
+    found: list[float | None] = []
+    at = 0
+    for position, rest in places:
+        if rest or not 0 <= position < count:
+            found.append(None)
+            continue
+        milliseconds += sum(above[at:position]) + least * (position - at)
+        at = position
+        found.append(milliseconds / 1000)
+    return found
+
+
 def _as_singles(values: array[float]) -> array[float] | None:
     singles = array("f", values)
     return singles if array("d", singles).tobytes() == values.tobytes() else None
@@ -156,6 +218,10 @@ def _as_singles(values: array[float]) -> array[float] | None:
 def _unpack_values(kind: int, count: int, data: bytes) -> array[float]:
     if kind == _SINGLE:
         return array("d", from_bytes("f", data))
+    if kind == _TIMES:
+        first, least, above = _unpack_times(data)
+        milliseconds = accumulate(map(least.__add__, above), initial=first)
+        return array("d", map(truediv, milliseconds, repeat(1000)))
     values = from_bytes("d", data)
     if kind == _CONSTANT and len(values) == 1 and count <= MAX_POINTS:
         return values * count

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Collection, Sequence
+import time
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 
@@ -16,6 +17,8 @@ from runicorn_db.sources.runicorn import RunRecord
 from runicorn_db.sources.sidecar import MARKER_NAME
 from runicorn_db.text import fold
 
+_LONGEST_READ_SECONDS = 3600.0
+"""Between the reading of a run and its place in the index lies less."""
 _ALREADY_HELD = "Its id is already that of {}"
 
 
@@ -48,6 +51,8 @@ class _Stored:
     is_foreign: bool
     """It was deleted by another tool."""
     is_queued: bool
+    is_recycled: bool
+    """Our deletion moved it to `.recycle` as 0.7 does, and the marker there tells of it."""
     has_own_tags: bool
     has_own_description: bool
     has_own_pin: bool
@@ -57,7 +62,7 @@ class _Stored:
 _STORED = """
 SELECT experiment.id, root_id, path, experiment.created_at, deleted_at, restored_at, missing_at IS NOT NULL,
     coalesce(source = 'runicorn', 0), EXISTS (SELECT 1 FROM outbox WHERE experiment_seq = seq),
-    has_own_tags, has_own_description, has_own_pin, last_event_at
+    home IS NOT NULL, has_own_tags, has_own_description, has_own_pin, last_event_at
 FROM experiment LEFT JOIN batch ON batch.id = batch_id
 WHERE experiment.id IN (SELECT value FROM json_each(?))
 """
@@ -70,6 +75,8 @@ _STORE_DIRECTORY = (
     " events_inode = iif(experiment_seq IS excluded.experiment_seq, events_inode, NULL),"
     " events_offset = iif(experiment_seq IS excluded.experiment_seq, events_offset, 0),"
     " events_line = iif(experiment_seq IS excluded.experiment_seq, events_line, 0),"
+    " measured_signature = iif(experiment_seq IS excluded.experiment_seq, measured_signature, NULL),"
+    " measured_at = iif(experiment_seq IS excluded.experiment_seq, measured_at, NULL),"
     " experiment_seq = excluded.experiment_seq"
 )
 _json = json.JSONEncoder(ensure_ascii=False).encode
@@ -80,6 +87,7 @@ def store_runs(
     connection: sqlite3.Connection, root_id: int, runs: Sequence[ReadRun], *, on_disk: Collection[bytes], counts: Counts
 ) -> None:
     """Insert and update experiments. `on_disk` are the run directories that the root has now."""
+    runs = _without_purged(connection, root_id, runs)
     rows = connection.execute(_STORED, (json.dumps([run.record.id for run in runs]),))
     stored = {row[0]: _Stored(**dict(zip(_STORED_NAMES, row[1:], strict=True))) for row in rows}
     fresh: dict[str, ReadRun] = {}
@@ -99,6 +107,20 @@ def store_runs(
         else:
             _set_aside(connection, root_id, run)
     _insert(connection, root_id, list(fresh.values()), counts)
+
+
+def _without_purged(connection: sqlite3.Connection, root_id: int, runs: Sequence[ReadRun]) -> Sequence[ReadRun]:
+    """A run that was purged after it was read here does not come back."""
+    sql = "SELECT purge.path FROM purge JOIN root ON root.path = root_path WHERE root.id = ? AND purged_at > ?"
+    purged = {path for (path,) in connection.execute(sql, (root_id, time.time() - _LONGEST_READ_SECONDS))}
+    if not purged:
+        return runs
+    (root,) = connection.execute("SELECT path FROM root WHERE id = ?", (root_id,)).fetchone()
+    return [
+        run
+        for run in runs
+        if run.record.path not in purged or os.path.lexists(os.fsencode(root) + b"/" + run.record.path)
+    ]
 
 
 def _holds(known: _Stored, root_id: int, record: RunRecord, on_disk: Collection[bytes]) -> bool:
@@ -241,8 +263,6 @@ def _columns(record: RunRecord, *, last_event_at: float | None) -> dict[str, obj
         "pid": record.pid,
         "hostname": record.hostname,
         "params": _json(record.params),
-        "size_bytes": record.size_bytes,
-        "file_count": record.file_count,
         "has_environment": record.has_environment,
     }
 
@@ -279,11 +299,11 @@ def _update_deletion(
         return
     was_restored_here = record.restored_at is not None and record.restored_at >= known.deleted_at
     # In 0.7 a deletion of ours stands in the sidecar alone; that it says nothing of it is no act of anybody.
-    is_unmarked = record.layout != "0.7" and not _has_marker_now(connection, seq)
+    is_unmarked = (record.layout != "0.7" or known.is_recycled) and not _has_marker_now(connection, seq)
     if is_unmarked or known.is_foreign or was_restored_here:
         connection.execute(
-            "UPDATE experiment SET deleted_at = NULL, delete_reason = NULL, batch_id = NULL, restored_at = ?, live = 1"
-            " WHERE seq = ?",
+            "UPDATE experiment SET deleted_at = NULL, delete_reason = NULL, batch_id = NULL, restored_at = ?,"
+            " home = NULL, live = 1 WHERE seq = ?",
             (record.restored_at, seq),
         )
         counts.restored += 1
@@ -314,11 +334,12 @@ def _delete(connection: sqlite3.Connection, seq: int, record: RunRecord, counts:
             ).lastrowid,
         )
     connection.execute(
-        "UPDATE batch SET count = count + 1, size_bytes = size_bytes + ?, created_at = max(created_at, ?) WHERE id = ?",
-        (record.size_bytes, record.deleted_at, row[0]),
+        "UPDATE batch SET count = count + 1, created_at = max(created_at, ?), size_bytes = size_bytes"
+        " + (SELECT coalesce(size_bytes, 0) FROM experiment WHERE seq = ?) WHERE id = ?",
+        (record.deleted_at, seq, row[0]),
     )
     connection.execute(
-        "UPDATE experiment SET deleted_at = ?, delete_reason = ?, batch_id = ?, live = 0 WHERE seq = ?",
+        "UPDATE experiment SET deleted_at = ?, delete_reason = ?, batch_id = ?, home = NULL, live = 0 WHERE seq = ?",
         (record.deleted_at, record.delete_reason, row[0], seq),
     )
     counts.deleted += 1
@@ -335,6 +356,15 @@ def _directory_row(root_id: int, seq: int | None, run: ReadRun) -> tuple[object,
 
 def _store_directory(connection: sqlite3.Connection, root_id: int, seq: int | None, run: ReadRun) -> None:
     connection.execute(_STORE_DIRECTORY, _directory_row(root_id, seq, run))
+
+
+def note_settled(connection: sqlite3.Connection, root_id: int, settled: Iterable[tuple[bytes, str]]) -> None:
+    """Runs of which nothing changed but how sure their signatures are."""
+    connection.executemany(
+        "UPDATE run_directory SET measured_signature = iif(measured_signature = signature, ?1, measured_signature),"
+        " signature = ?1 WHERE root_id = ?2 AND path = ?3",
+        [(signature, root_id, path) for path, signature in settled],
+    )
 
 
 def note_growth(connection: sqlite3.Connection, root_id: int, path: bytes, signature: str, growth: int) -> None:

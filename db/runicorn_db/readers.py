@@ -67,7 +67,7 @@ class Readers:
         `sizes`: about how many bytes each job has to read. To be closed when it is not asked to its end: then
         nothing more can be read with these readers.
         """
-        if sum(sizes) < SMALLEST_SHARED_BYTES or _cores() == 1:
+        if sum(sizes) < SMALLEST_SHARED_BYTES or cores() == 1:
             yield from _read_here(jobs, should_stop)
             return
         if self._readers is None:
@@ -91,7 +91,7 @@ class Readers:
         self._readers = []
 
     def _start(self) -> None:
-        self._readers = [reader for _ in range(min(_cores(), _MOST_PROCESSES)) if (reader := _start_process())]
+        self._readers = [reader for _ in range(min(cores(), _MOST_PROCESSES)) if (reader := _start_process())]
         for reader in self._readers:
             reader.thread = threading.Thread(target=self._receive, args=(reader,), name="reader", daemon=True)
             reader.thread.start()
@@ -180,7 +180,8 @@ def _read_here(jobs: Iterable[Job[_P]], should_stop: Callable[[], bool]) -> Iter
                 return
 
 
-def _cores() -> int:
+def cores() -> int:
+    """How many processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -13,6 +13,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from typing import NamedTuple
 
 from runicorn_db import chunks
 from runicorn_db.chunks import Points, from_bytes, no_points, pack, stride_of, to_bytes, unpack
@@ -24,6 +25,9 @@ CHUNKS = 64
 """Chunks of a full segment, IDS or fewer."""
 GROUP = 8
 """Chunks that have one lowest and one highest point in the upper level of the pyramid."""
+
+TIME_ID = 0
+"""What stands in the place of a metric where times of steps are stored, as in the schema; no metric has it."""
 
 
 def pack_candidates(points: Points) -> bytes:
@@ -189,30 +193,78 @@ class StoredMetric:
             segment = None
 
     def _write_segment(self, segment: _Segment, points: Points) -> None:
-        size = chunks.MAX_POINTS
-        end = len(points.steps) // size * size
-        full = [points.between(begin, begin + size) for begin in range(0, end, size)]
-        tail = points.between(end, len(points.steps))
-        stride = segment.stride_with(points.steps)
-        fine = concatenated([segment.kept_candidates(points.steps[0]), *map(extremes_of, full)])
+        packed = _pack_segment(segment, points, is_time=self._key[1] == TIME_ID)
         row = self._connection.execute(
-            "INSERT INTO series_segment (id, experiment_seq, metric_id, first_step, last_step, count, finite_count,"
-            " stride, chunk_steps, coarse, fine, tail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (id) DO UPDATE SET first_step = excluded.first_step, last_step = excluded.last_step,"
-            " count = excluded.count, finite_count = excluded.finite_count, stride = excluded.stride,"
-            " chunk_steps = excluded.chunk_steps, coarse = excluded.coarse, fine = excluded.fine, tail = excluded.tail",
-            (
-                *(segment.id, *self._key, segment.first_step if segment.chunks else points.steps[0], points.steps[-1]),
-                *(segment.chunks * size + len(points.steps), segment.finite_count + len(finite(points).steps), stride),
-                to_bytes(array("q") if stride else segment.chunk_steps_with([*full, *([tail] if tail.steps else [])])),
-                *(pack_candidates(_grouped(fine)), pack_candidates(fine), pack(tail, stride) if tail.steps else b""),
-            ),
+            f"{_INSERT_SEGMENT} ON CONFLICT (id) DO UPDATE SET first_step = excluded.first_step,"
+            " last_step = excluded.last_step, count = excluded.count, finite_count = excluded.finite_count,"
+            " stride = excluded.stride, chunk_steps = excluded.chunk_steps,"
+            " coarse = excluded.coarse, fine = excluded.fine, tail = excluded.tail",
+            (segment.id, *self._key, *packed.columns),
         )
         first_id = (segment.id or row.lastrowid or 0) * IDS + segment.chunks
-        self._connection.executemany(
-            "INSERT INTO series_chunk (id, data) VALUES (?, ?)",
-            enumerate((pack(chunk, stride) for chunk in full), first_id),
-        )
+        self._connection.executemany(_INSERT_CHUNK, enumerate(packed.chunks, first_id))
+
+
+_INSERT_SEGMENT = (
+    "INSERT INTO series_segment (id, experiment_seq, metric_id, first_step, last_step, count, finite_count,"
+    " stride, chunk_steps, coarse, fine, tail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_INSERT_CHUNK = "INSERT INTO series_chunk (id, data) VALUES (?, ?)"
+
+
+class PackedSegment(NamedTuple):
+    """A segment as it is stored: its columns from `first_step` on, and the chunks that it has not stored yet."""
+
+    columns: tuple[int | bytes, ...]
+    chunks: list[bytes]
+
+
+def pack_segments(points: Points, *, is_time: bool = False) -> list[PackedSegment]:
+    """All points of a metric, sorted by step, as the segments of one that has none yet."""
+    size = CHUNKS * chunks.MAX_POINTS
+    return [
+        _pack_segment(_Segment(), points.between(begin, begin + size), is_time=is_time)
+        for begin in range(0, len(points.steps), size)
+    ]
+
+
+def store_segments(connection: sqlite3.Connection, packed: Iterable[tuple[int, int, PackedSegment]]) -> None:
+    """Store segments of metrics that have none yet, each with its experiment and its metric."""
+    (last_id,) = connection.execute("SELECT coalesce(max(id), 0) FROM series_segment").fetchone()
+    numbered = list(enumerate(packed, last_id + 1))
+    connection.executemany(
+        _INSERT_SEGMENT, ((number, seq, metric_id, *segment.columns) for number, (seq, metric_id, segment) in numbered)
+    )
+    connection.executemany(
+        _INSERT_CHUNK,
+        (row for number, (_, _, segment) in numbered for row in enumerate(segment.chunks, number * IDS)),
+    )
+
+
+def _pack_segment(segment: _Segment, points: Points, *, is_time: bool) -> PackedSegment:
+    """What is to be stored when points, sorted by step, follow the chunks that a segment keeps."""
+    size = chunks.MAX_POINTS
+    end = len(points.steps) // size * size
+    full = [points.between(begin, begin + size) for begin in range(0, end, size)]
+    tail = points.between(end, len(points.steps))
+    stride = segment.stride_with(points.steps)
+    chunk_steps = array("q") if stride else segment.chunk_steps_with([*full, *([tail] if tail.steps else [])])
+    is_short = not (full or segment.chunks)
+    fine = (
+        no_points() if is_short else concatenated([segment.kept_candidates(points.steps[0]), *map(extremes_of, full)])
+    )
+    columns = (
+        segment.first_step if segment.chunks else points.steps[0],
+        points.steps[-1],
+        segment.chunks * size + len(points.steps),
+        segment.finite_count + len(finite(points).steps),
+        stride,
+        to_bytes(chunk_steps),
+        pack_candidates(_grouped(fine)),
+        pack_candidates(fine),
+        pack(tail, stride, is_time=is_time) if tail.steps else b"",
+    )
+    return PackedSegment(columns, [pack(chunk, stride, is_time=is_time) for chunk in full])
 
 
 def merged(parts: Iterable[Points]) -> Points:
@@ -228,8 +280,7 @@ def concatenated(parts: Iterable[Points]) -> Points:
     """Parts that follow each other as one."""
     points = no_points()
     for part in parts:
-        points.steps.extend(part.steps)
-        points.values.extend(part.values)
+        points.extend(part)
     return points
 
 

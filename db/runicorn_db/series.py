@@ -1,7 +1,8 @@
-"""Metric series: appended batch by batch, read by range, thinned for a chart; and the texts logged beside them.
+"""Metric series: appended batch by batch, or packed beforehand and stored at once; and the texts logged beside them.
 
 Works on a connection whose transaction the caller has begun. The `metric` rows and the step columns of `experiment`
-always agree with what is stored (see `segments`).
+always agree with what is stored (see `segments`). The times of the steps are stored as the metrics are, apart from
+them: no metric has their id.
 """
 
 from __future__ import annotations
@@ -9,42 +10,62 @@ from __future__ import annotations
 import math
 import sqlite3
 from array import array
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from operator import lt
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
-from runicorn_db.chunks import Points, stride_of, value_at
-from runicorn_db.downsampling import CANDIDATES, choose_steps, finite, min_max, share_of
-from runicorn_db.query import MetricsQuery, MetricTable
-from runicorn_db.segments import StoredMetric, merged
-from runicorn_db.series_range import LEVELS, Level, SeriesRange, points_per_candidate
-from runicorn_db.step_union import Piece, count_distinct, ends_of, joined, union
-from runicorn_db.text_series import append_texts, read_texts
+from runicorn_db.chunks import Points, no_points, stride_of, value_at
+from runicorn_db.downsampling import finite
+from runicorn_db.segments import TIME_ID, PackedSegment, StoredMetric, merged, pack_segments, store_segments
+from runicorn_db.series_range import SeriesRange
+from runicorn_db.series_table import read_table
+from runicorn_db.text_series import PackedTexts, TextPoint, append_texts, by_name, pack_texts, read_texts, store_texts
 
-__all__ = ["SeriesBatch", "TextPoint", "append", "clear", "read_table", "read_texts"]
-
-_MIN_STEP, _MAX_STEP = -(2**63), 2**63 - 1
-# Fewer candidates than this for each step to be kept are not worth choosing from: then all points are read.
-_FEWEST_CANDIDATES = 2
-_AT_ONCE = 10_000
-
-T = TypeVar("T")
-
-
-class TextPoint(NamedTuple):
-    name: str
-    step: int
-    text: str
+__all__ = [
+    "PackedSeries",
+    "SeriesBatch",
+    "TextPoint",
+    "append",
+    "clear",
+    "pack",
+    "read_table",
+    "read_texts",
+    "replace",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SeriesBatch:
-    """Logged values as they were logged: numbers by metric, texts together; steps repeat and jump as they like."""
+    """Logged values as they were logged: numbers by metric, texts together; steps repeat and jump as they like.
+
+    `times` are Unix seconds, of steps that carry a metric; whole milliseconds of them are kept.
+    """
 
     points: Mapping[str, Points]
     texts: Sequence[TextPoint]
+    times: Points = field(default_factory=no_points)
+
+
+# Count, first step and value, last step and value, lowest value and its step, highest value and its step.
+_Row = tuple[int, int, float | None, int, float | None, float | None, int | None, float | None, int | None]
+
+
+class PackedSeries(NamedTuple):
+    """All of the series of an experiment as it is stored; `metrics` by name with their row in the table of metrics."""
+
+    metrics: dict[str, tuple[_Row, list[PackedSegment]]]
+    times: list[PackedSegment]
+    texts: dict[str, list[PackedTexts]]
+    step_count: int
+    first_step: int | None
+    last_step: int | None
+
+
+_INSERT_ROW = (
+    "INSERT INTO metric (experiment_seq, metric_id, count, first_step, first, last_step, last,"
+    " min, min_step, max, max_step) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
 
 
 def append(connection: sqlite3.Connection, experiment_seq: int, batch: SeriesBatch) -> None:
@@ -54,139 +75,66 @@ def append(connection: sqlite3.Connection, experiment_seq: int, batch: SeriesBat
         _count_steps(connection, experiment_seq, [points.steps for points in columns.values()])
     for name, points in columns.items():
         _append_metric(connection, experiment_seq, name, points)
-    texts: dict[str, dict[int, str]] = {}
-    for name, step, text in batch.texts:
-        texts.setdefault(name, {})[step] = text
-    for name, of_name in texts.items():
-        append_texts(connection, experiment_seq, name, of_name)
+    if batch.times.steps:
+        _append_times(connection, experiment_seq, _sorted(batch.times))
+    for name, texts in by_name(batch.texts).items():
+        append_texts(connection, experiment_seq, name, texts)
+
+
+def pack(batch: SeriesBatch) -> PackedSeries:
+    """What `replace` stores of a batch, made where nothing is known of the index."""
+    columns = {name: _sorted(points) for name, points in batch.points.items() if points.steps}
+    first, last, steps = _distinct([points.steps for points in columns.values()]) if columns else (None, None, ())
+    return PackedSeries(
+        {name: (_row(points, _extremes(points)), pack_segments(points)) for name, points in columns.items()},
+        pack_segments(_sorted(batch.times), is_time=True) if batch.times.steps else [],
+        {name: pack_texts(texts) for name, texts in by_name(batch.texts).items()},
+        len(steps),
+        first,
+        last,
+    )
+
+
+def replace(connection: sqlite3.Connection, packed: Sequence[tuple[int, PackedSeries]]) -> None:
+    """Make these all that is stored of the series of their experiments, table by table: few statements for many."""
+    _clear(connection, [(seq,) for seq, _ in packed])
+    ids = {name: _metric_id(connection, name) for name in {name: None for _, one in packed for name in one.metrics}}
+    connection.executemany(
+        _INSERT_ROW, [(seq, ids[name], *row) for seq, one in packed for name, (row, _) in one.metrics.items()]
+    )
+    store_segments(
+        connection,
+        (
+            (seq, metric_id, segment)
+            for seq, one in packed
+            for metric_id, segments in [
+                *((ids[name], segments) for name, (_, segments) in one.metrics.items()),
+                (TIME_ID, one.times),
+            ]
+            for segment in segments
+        ),
+    )
+    store_texts(
+        connection,
+        [(seq, name, texts) for seq, one in packed for name, parts in one.texts.items() for texts in parts],
+    )
+    connection.executemany(
+        "UPDATE experiment SET step_count = ?, first_step = ?, last_step = ? WHERE seq = ?",
+        [(one.step_count, one.first_step, one.last_step, seq) for seq, one in packed],
+    )
 
 
 def clear(connection: sqlite3.Connection, experiment_seq: int) -> None:
     """Forget every value of an experiment."""
-    for table in ("metric", "series_segment", "text_chunk"):
-        connection.execute(f"DELETE FROM {table} WHERE experiment_seq = ?", (experiment_seq,))
+    _clear(connection, [(experiment_seq,)])
     connection.execute(
         "UPDATE experiment SET step_count = 0, first_step = NULL, last_step = NULL WHERE seq = ?", (experiment_seq,)
     )
 
 
-def read_table(connection: sqlite3.Connection, experiment_seq: int, query: MetricsQuery) -> MetricTable:
-    """The series that `query` asks for; `query_time_ms` is left 0 for the caller to fill in."""
-    metric_ids: dict[str, int] = dict(
-        connection.execute(
-            "SELECT name, id FROM metric JOIN metric_name ON id = metric_id WHERE experiment_seq = ?",
-            (experiment_seq,),
-        )
-    )
-    metrics = tuple(dict.fromkeys(query.metrics)) or tuple(sorted(metric_ids))
-    low, high = _within_64_bits(query.step_min, _MIN_STEP), _within_64_bits(query.step_max, _MAX_STEP)
-    ranges = {
-        metric: SeriesRange(connection, experiment_seq, metric_ids[metric], low, high)
-        for metric in metrics
-        if metric in metric_ids and _is_any_step_in(query)
-    }
-    some = {metric: series for metric, series in ranges.items() if series.count}
-    table = (query.downsample is not None and _thinned(some, query.downsample)) or _whole(some)
-    return MetricTable(
-        metrics=metrics,
-        unknown=tuple(metric for metric in metrics if metric not in metric_ids),
-        steps=_as_tuple(table.steps),
-        values={metric: table.values.get(metric) or (None,) * len(table.steps) for metric in metrics},
-        non_finite={
-            metric: some[metric].count - some[metric].finite_count if metric in some else 0 for metric in metrics
-        },
-        available_points=table.available,
-        query_time_ms=0.0,
-    )
-
-
-def _is_any_step_in(query: MetricsQuery) -> bool:
-    """Steps have 64 bits, bounds may have more."""
-    is_above = query.step_min is not None and query.step_min > _MAX_STEP
-    return not is_above and (query.step_max is None or query.step_max >= _MIN_STEP)
-
-
-def _within_64_bits(step: int | None, default: int) -> int:
-    return default if step is None else min(max(step, _MIN_STEP), _MAX_STEP)
-
-
-class _Table(NamedTuple):
-    steps: Sequence[int]
-    values: Mapping[str, tuple[float | None, ...]]
-    available: int
-
-
-def _whole(ranges: Mapping[str, SeriesRange]) -> _Table:
-    columns = {metric: series.points() for metric, series in ranges.items()}
-    steps = union([points.steps for points in columns.values()])
-    values = {metric: _column(columns[metric], steps, ranges[metric]) for metric in ranges}
-    return _Table(steps, values, len(steps))
-
-
-def _thinned(ranges: Mapping[str, SeriesRange], limit: int) -> _Table | None:
-    """At most `limit` rows, with every value of each; None when there are no more anyway."""
-    pieces = {metric: list(joined(series.pieces())) for metric, series in ranges.items()}
-    available = count_distinct(list(pieces.values()))
-    if limit >= available:
-        return None
-    share = share_of(limit, len(ranges))
-    columns: dict[str, Points] = {}
-    known: list[Sequence[int]] = []
-    for metric, series in ranges.items():
-        level = _level(series.count, share)
-        points = series.points() if level is None else series.candidates(level)
-        columns[metric] = min_max(finite(points), share * CANDIDATES // 2)
-        known.append(points.steps if level is None else columns[metric].steps)
-    steps = union(known)
-    if len(steps) < available:
-        ends = [end for column in pieces.values() for end in (ends_of(column[0])[0], ends_of(column[-1])[1])]
-        steps = union([steps, array("q", sorted({min(ends), max(ends)}))])
-    if len(steps) < limit:
-        steps = union([steps, *(_samples(column, limit) for column in pieces.values())])
-    if len(steps) < limit:
-        # Metrics that are alike choose the same steps: only with all points are there enough others.
-        steps = union([series.points().steps for series in ranges.values()])
-    chosen = choose_steps(steps, list(columns.values()), limit)
-    values = {metric: _values_at(series, columns[metric], chosen) for metric, series in ranges.items()}
-    return _Table(chosen, values, available)
-
-
-def _level(count: int, share: int) -> Level | None:
-    """The part of the pyramid with enough candidates for `share` of `count` points; None: all points are needed."""
-    enough = _FEWEST_CANDIDATES * share
-    return next((level for level in LEVELS if count >= enough * points_per_candidate(level)), None)
-
-
-def _samples(pieces: Sequence[Piece], limit: int) -> array[int]:
-    """Up to `limit` evenly spread steps of the longest range."""
-    longest = max((piece for piece in pieces if isinstance(piece, range)), key=len, default=range(0))
-    slots = min(limit, len(longest))
-    return array("q", (longest[slot * len(longest) // slots] for slot in range(slots)))
-
-
-def _column(points: Points, steps: Sequence[int], series: SeriesRange) -> tuple[float | None, ...]:
-    """The finite ones of all points of a series at `steps`, which are its own or more."""
-    if series.finite_count == series.count:
-        if points.steps == steps:
-            return _as_tuple(points.values)
-    else:
-        points = finite(points)
-    values = dict(zip(*points, strict=True))
-    return tuple(map(values.get, steps))
-
-
-def _as_tuple(numbers: Sequence[T]) -> tuple[T, ...]:
-    # Slice by slice: no other thread can run while C code goes through all of a million numbers.
-    slices = (numbers[begin : begin + _AT_ONCE] for begin in range(0, len(numbers), _AT_ONCE))
-    return tuple(chain.from_iterable(slices))
-
-
-def _values_at(series: SeriesRange, candidates: Points, steps: Sequence[int]) -> tuple[float | None, ...]:
-    values: dict[int, float | None] = dict(zip(*candidates, strict=True))
-    others = [step for step in steps if step not in values]
-    for step, value in zip(others, series.values_at(others), strict=True):
-        values[step] = value if value is not None and math.isfinite(value) else None
-    return tuple(map(values.__getitem__, steps))
+def _clear(connection: sqlite3.Connection, keys: Sequence[tuple[int]]) -> None:
+    for table in ("metric", "series_segment", "text_chunk"):
+        connection.executemany(f"DELETE FROM {table} WHERE experiment_seq = ?", keys)
 
 
 def _sorted(points: Points) -> Points:
@@ -198,10 +146,8 @@ def _sorted(points: Points) -> Points:
 
 def _count_steps(connection: sqlite3.Connection, experiment_seq: int, columns: Sequence[array[int]]) -> None:
     """Bring the step columns of the experiment to what they are once these sorted columns are stored."""
-    # Mostly all metrics are logged together.
-    others = [steps for steps in columns[1:] if steps != columns[0]]
-    steps: set[int] = set(columns[0]).union(*others)
-    first, last = min(steps), max(steps)
+    first, last, distinct = _distinct(columns)
+    steps = set(distinct)
     stored_first, stored_last = connection.execute(
         "SELECT first_step, last_step FROM experiment WHERE seq = ?", (experiment_seq,)
     ).fetchone()
@@ -222,6 +168,17 @@ def _count_steps(connection: sqlite3.Connection, experiment_seq: int, columns: S
             experiment_seq,
         ),
     )
+
+
+def _distinct(columns: Sequence[array[int]]) -> tuple[int, int, Collection[int]]:
+    """The first, the last and all of the steps of sorted columns."""
+    # Mostly all metrics are logged together, some of them now and then.
+    longest = max(columns, key=len)
+    others = [steps for steps in columns if steps != longest]
+    if not others:
+        return longest[0], longest[-1], longest
+    steps = set(longest).union(*others)
+    return min(steps), max(steps), steps
 
 
 class _Extremes(NamedTuple):
@@ -256,39 +213,54 @@ def _are_lost(stored: _Extremes, points: Points) -> bool:
     return is_low_lost or (high is not None and not (math.isfinite(high) and -high <= stored.highest[0]))
 
 
+def _row(points: Points, extremes: _Extremes | None) -> _Row:
+    steps, values = points
+    low, low_step = extremes.lowest if extremes else (None, None)
+    high, high_step = (-extremes.highest[0], extremes.highest[1]) if extremes else (None, None)
+    ends = (steps[0], _or_null(values[0]), steps[-1], _or_null(values[-1]))
+    return (len(steps), *ends, low, low_step, high, high_step)
+
+
 def _append_metric(connection: sqlite3.Connection, experiment_seq: int, name: str, points: Points) -> None:
     """Store points that are sorted by step, and what they change in the summary."""
     key = (experiment_seq, _metric_id(connection, name))
     stored_metric = StoredMetric(connection, *key)
-    first = (points.steps[0], _or_null(points.values[0]))
-    last = (points.steps[-1], _or_null(points.values[-1]))
     stored = connection.execute(
         "SELECT count, first_step, first, last_step, last, min, min_step, max, max_step"
         " FROM metric WHERE experiment_seq = ? AND metric_id = ?",
         key,
     ).fetchone()
     if stored is None:
-        count = stored_metric.extend(points)
-        extremes = _extremes(points)
-    else:
-        count, first_step, first_value, last_step, last_value, low, low_step, high, high_step = stored
-        count += stored_metric.extend(points) if first[0] > last_step else stored_metric.merge(points)
-        known = None if low is None else _Extremes((low, low_step), (-high, high_step))
-        is_lost = known is not None and _are_lost(known, points)
-        extremes = _extremes(stored_metric.extremes()) if is_lost else _joined(known, _extremes(points))
-        first = first if first[0] <= first_step else (first_step, first_value)
-        last = last if last[0] >= last_step else (last_step, last_value)
-    low, low_step = extremes.lowest if extremes else (None, None)
-    high, high_step = (-extremes.highest[0], extremes.highest[1]) if extremes else (None, None)
+        stored_metric.extend(points)
+        connection.execute(_INSERT_ROW, (*key, *_row(points, _extremes(points))))
+        return
+    count, first_step, first, last_step, last, low, low_step, high, high_step = stored
+    count += stored_metric.extend(points) if points.steps[0] > last_step else stored_metric.merge(points)
+    known = None if low is None else _Extremes((low, low_step), (-high, high_step))
+    is_lost = known is not None and _are_lost(known, points)
+    extremes = _extremes(stored_metric.extremes()) if is_lost else _joined(known, _extremes(points))
+    row = _row(points, extremes)
+    begin = row[1:3] if row[1] <= first_step else (first_step, first)
+    end = row[3:5] if row[3] >= last_step else (last_step, last)
     connection.execute(
-        "INSERT INTO metric (experiment_seq, metric_id, count, first_step, first, last_step, last,"
-        " min, min_step, max, max_step) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (experiment_seq, metric_id) DO UPDATE SET count = excluded.count,"
-        " first_step = excluded.first_step, first = excluded.first,"
-        " last_step = excluded.last_step, last = excluded.last,"
-        " min = excluded.min, min_step = excluded.min_step, max = excluded.max, max_step = excluded.max_step",
-        (*key, count, *first, *last, low, low_step, high, high_step),
+        "UPDATE metric SET count = ?, first_step = ?, first = ?, last_step = ?, last = ?,"
+        " min = ?, min_step = ?, max = ?, max_step = ? WHERE experiment_seq = ? AND metric_id = ?",
+        (count, *begin, *end, *row[5:], *key),
     )
+
+
+def _append_times(connection: sqlite3.Connection, experiment_seq: int, times: Points) -> None:
+    key = (experiment_seq, TIME_ID)
+    last = connection.execute(
+        "SELECT last_step FROM series_segment WHERE experiment_seq = ? AND metric_id = ?"
+        " ORDER BY first_step DESC LIMIT 1",
+        key,
+    ).fetchone()
+    stored = StoredMetric(connection, *key)
+    if last is None or times.steps[0] > last[0]:
+        stored.extend(times)
+    else:
+        stored.merge(times)
 
 
 def _metric_id(connection: sqlite3.Connection, name: str) -> int:

@@ -1,10 +1,10 @@
-"""Keeps the index equal to the roots: scan, list, then series; only what changed is read again."""
+"""Keeps the index equal to the roots: scan, list, series, then sizes; only what changed is read again."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -12,18 +12,23 @@ from itertools import islice
 from runicorn_db import ingest
 from runicorn_db.ingest import Counts, ReadRun
 from runicorn_db.judging import judge_running
+from runicorn_db.looking import Looks
+from runicorn_db.measuring import Measurer
 from runicorn_db.readers import Readers
 from runicorn_db.roots import find as find_root
 from runicorn_db.series_sync import SeriesReader
-from runicorn_db.sources.directories import FoundRun, find_run_directories, full_signature, growth, quick_signature
+from runicorn_db.sources.directories import FoundRun, find_run_directories
 from runicorn_db.sources.files import FileProblem, Unreadable
 from runicorn_db.sources.reader_process import RunJob, RunPiece
 from runicorn_db.sources.runicorn import record_of
 from runicorn_db.sources.shared_files import SharedFiles, shared_signature, shared_size
+from runicorn_db.sources.signatures import full_signature, growth, is_run, is_same, quick_signature
 from runicorn_db.store import Store
 from runicorn_db.sync_report import Controls, Phase, SyncProgress, SyncReport
 
-_RUNS_PER_WRITE = 200
+_RUNS_PER_LOOK = 1000
+_RUNS_AT_FIRST = 200
+_RUNS_PER_WRITE = 500
 # What a run weighs beside the bytes of a long file: opening its small files takes as long as reading these.
 _RUN_BYTES = 20_000
 _LARGE = 64 << 20
@@ -105,35 +110,45 @@ class RootSync:
         self._shared_before = {} if shared_before is None else shared_before
         self._opened: SharedFiles | None = None
         self._readers = Readers()
+        self._looks = Looks(path, {}, self._check)
         with self._database.snapshot() as connection:
             sql = "SELECT id, name, signature FROM root WHERE path = ?"
             self._root_id, self._name, self._shared_signature = connection.execute(sql, (path,)).fetchone()
 
     def run(self, *, is_thorough: bool = True) -> SyncReport:
-        """Scan, list and read the series of everything that changed in the root."""
+        """Scan, list, read the series of everything that changed in the root, and measure it."""
         scan = _Scan()
         is_complete, missing = True, 0
         changed: list[tuple[FoundRun, str]] = []
         try:
-            if not self._scan(scan):
-                return SyncReport()
             known = self._known()
+            self._looks = Looks(self._path, _seen(known) if is_thorough else {}, self._check)
+            if not self._scan(scan, known):
+                return SyncReport()
             signature = shared_signature(self._path)
             if not is_thorough and self._path in self._shared_before and shared_size(self._path) > _LARGE:
                 # A database that a trainer writes all the time is not copied every minute.
                 signature = self._shared_signature
-            changed = self._changed(
-                scan, known, is_thorough=is_thorough, is_shared_changed=signature != self._shared_signature
-            )
+            is_shared_changed = signature != self._shared_signature
+            changed = self._changed(scan, known, is_thorough=is_thorough, is_shared_changed=is_shared_changed)
+            doubtful = {run.path for run, now in changed if run.path in known and not is_run(now)}
+            if doubtful:
+                # They may be no run directories any more: found anew, as if they had not been known.
+                scan = _Scan()
+                if not self._scan(scan, known.keys() - doubtful):
+                    return SyncReport()
+                changed = self._changed(scan, known, is_thorough=is_thorough, is_shared_changed=is_shared_changed)
             self._list(changed, scan)
             missing = self._mark_missing(scan, known)
             self._read_series()
             self._judge()
             self._finish(signature, scan)
+            self._measure()
         except _Stopped:
             is_complete = False
         finally:
             self._close_shared()
+            self._looks.close()
             self._readers.close()
         return SyncReport(
             found=len(scan.found),
@@ -158,7 +173,10 @@ class RootSync:
                 (run, signature)
                 for run in runs
                 if os.path.isdir(os.fsencode(self._path) + b"/" + run.path)
-                and (signature := full_signature(self._path, run.path)) != _without_mark(known[run.path].signature)
+                and not is_same(
+                    before := _without_mark(known[run.path].signature),
+                    signature := full_signature(self._path, run.path, before),
+                )
             ]
             if changed:
                 self._list(self._without_grown(changed, known), scan)
@@ -210,11 +228,11 @@ class RootSync:
 
     # --- scan
 
-    def _scan(self, scan: _Scan) -> bool:
+    def _scan(self, scan: _Scan, known: Container[bytes]) -> bool:
         """Find the run directories; False (and nothing changes) when the root cannot be read or is suddenly empty."""
         self._report("scan", 0, 0)
         try:
-            for run in find_run_directories(self._path, scan.problems):
+            for run in find_run_directories(self._path, scan.problems, known=known):
                 scan.found.append(run)
                 if len(scan.found) % 1000 == 0:
                     self._report("scan", len(scan.found), 0)
@@ -261,20 +279,26 @@ class RootSync:
         if is_shared_changed:
             self._shared_before.pop(self._path, None)
         changed: list[tuple[FoundRun, str]] = []
-        for number, run in enumerate(scan.found):
-            if number % 1000 == 0:
-                self._check()
-            before = known.get(run.path)
-            if before is not None and not is_thorough and self._looks_unchanged(run, before, is_shared_changed):
-                continue
-            signature = full_signature(self._path, run.path)
-            if (
-                before is None
-                or before.is_missing
-                or _without_mark(before.signature) != signature
-                or (is_shared_changed and before.signature != _with_mark(signature, self._shared(), before.id))
-            ):
-                changed.append((run, signature))
+        settled: list[tuple[bytes, str]] = []
+        for begin in range(0, len(scan.found), _RUNS_PER_LOOK):
+            self._check()
+            runs = [
+                (run, before, *(before.signature if before else "").rpartition("|")[::2])
+                for run in scan.found[begin : begin + _RUNS_PER_LOOK]
+                if not (before := known.get(run.path))
+                or is_thorough
+                or not self._looks_unchanged(run, before, is_shared_changed)
+            ]
+            signatures = self._looks.signatures([(run.path, seen) for run, _, seen, _ in runs])
+            for (run, before, seen, mark), signature in zip(runs, signatures, strict=True):
+                is_as_shared = not is_shared_changed or (before and mark == self._shared().mark(before.id))
+                if before is None or before.is_missing or not is_same(seen, signature) or not is_as_shared:
+                    changed.append((run, signature))
+                elif signature != seen:
+                    settled.append((run.path, f"{signature}|{mark}"))
+        if settled:
+            with self._database.writing() as connection:
+                ingest.note_settled(connection, self._root_id, settled)
         return changed
 
     def _looks_unchanged(self, run: FoundRun, before: _Known, is_shared_changed: bool) -> bool:
@@ -286,13 +310,15 @@ class RootSync:
     # --- list
 
     def _list(self, changed: Sequence[tuple[FoundRun, str]], scan: _Scan) -> None:
-        on_disk = scan.paths
         done = 0
         self._report("list", done, len(changed))
+        if not changed:
+            return
+        on_disk = scan.paths
         # Names begin with the time in all versions: the newest are what a list shows first.
         newest_first = sorted(changed, key=lambda item: item[0].path.rpartition(b"/")[2], reverse=True)
         with closing(self._read(newest_first, scan.problems)) as reading:
-            while part := list(islice(reading, _RUNS_PER_WRITE)):
+            while part := list(islice(reading, _RUNS_PER_WRITE if done else _RUNS_AT_FIRST)):
                 runs = [run for run in part if run is not None]
                 with self._database.writing() as connection:
                     ingest.store_runs(connection, self._root_id, runs, on_disk=on_disk, counts=self._counts)
@@ -350,6 +376,12 @@ class RootSync:
 
     # --- end
 
+    def _measure(self) -> None:
+        measurer = Measurer(self._database, self._root_id, self._path, self._controls.should_stop, self._readers)
+        for done, total in measurer.run():
+            self._report("measure", done, total)
+        self._check()
+
     def _judge(self) -> None:
         judged = judge_running(self._database, self._root_id)
         self._counts.changed += len(judged - self._counts.new)
@@ -371,6 +403,10 @@ class RootSync:
                 " WHERE id = ?",
                 (os.access(self._path, os.W_OK), time.time(), signature, self._root_id),
             )
+
+
+def _seen(known: Mapping[bytes, _Known]) -> dict[bytes, str]:
+    return {path: _without_mark(run.signature) for path, run in known.items()}
 
 
 def _with_mark(signature: str, shared: SharedFiles, run_id: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-Phase = Literal["scan", "list", "series"]
+Phase = Literal["scan", "list", "series", "measure"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import math
+import random
 import struct
 import sys
 from array import array
+from itertools import accumulate
 
 import pytest
 from hypothesis import given
@@ -102,6 +104,41 @@ def test_damaged_bytes_are_refused_and_nothing_else_happens(data):
             read(packed[:cut])
     with pytest.raises(QueryFailed, match="Database query failed: "):
         values_at(packed[:cut], [points.steps[-1]])
+
+
+times = st.floats(0, 253402300799) | st.floats(1.7e9, 1.8e9)
+
+
+@given(steps, st.data())
+def test_times_come_back_to_the_millisecond(steps, data):
+    values = data.draw(st.lists(times, min_size=len(steps), max_size=len(steps)))
+    wanted = sorted(data.draw(st.sets(st.sampled_from(steps) | st.integers(-(2**63), 2**63 - 1))))
+    packed = pack(points_at(steps, values), is_time=True)
+    expected = [round(value * 1000) / 1000 for value in values]
+    assert list(unpack(packed).steps) == list(steps)
+    assert list(unpack(packed).values) == list(unpack_values(packed)) == expected
+    assert values_at(packed, wanted) == [expected[steps.index(step)] if step in steps else None for step in wanted]
+    assert pack(unpack(packed), is_time=True) == packed
+
+
+def test_times_of_even_steps_take_next_to_no_space():
+    chance = random.Random(3)
+    begin = 1_792_790_136.691122
+    even = [begin + 0.25 * step for step in range(MAX_POINTS)]
+    uneven = list(accumulate((abs(chance.gauss(0.3, 0.02)) for _ in range(MAX_POINTS - 1)), initial=begin))
+    assert len(pack(points_at(range(MAX_POINTS), even), is_time=True)) < 80
+    assert len(pack(points_at(range(MAX_POINTS), uneven), is_time=True)) < MAX_POINTS
+
+
+@given(st.data())
+def test_damaged_times_are_refused(data):
+    packed = bytearray(pack(points_at(range(50), [1e9 + step**2 / 7 for step in range(50)]), is_time=True))
+    cut = data.draw(st.integers(0, len(packed) - 1))
+    wrong = packed[:2] + struct.pack("<I", data.draw(st.sampled_from([0, 49, 51, 2**32 - 1]))) + packed[6:]
+    for damaged in (packed[:cut], wrong):
+        for read in (unpack, unpack_values, lambda data: values_at(data, [7])):
+            with pytest.raises(QueryFailed, match="Database query failed: "):
+                read(bytes(damaged))
 
 
 def test_an_unknown_version_is_refused():

@@ -13,19 +13,21 @@ import pytest
 from runicorn_db import readers
 from runicorn_db.demo import write_demo
 from runicorn_db.query import ExperimentQuery
+from runicorn_db.sources.signatures import settled
 from runicorn_db.store import Store
 from runicorn_db.sync import SyncProgress, SyncReport, sync
 from tests.db.runs import append_events, write_run
 
 Content = dict[str, list[tuple[object, ...]]]
-_TIMES_OF_THE_INDEX = {"added_at", "last_synced_at"}
+_TIMES_OF_THE_INDEX = {"added_at", "last_synced_at", "measured_at", "measured_seconds"}
+_SIGNATURES = {"signature", "measured_signature"}
 
 
 @pytest.fixture
 def shared(monkeypatch: pytest.MonkeyPatch) -> None:
     """Everything is read in other processes, however little it is."""
     monkeypatch.setattr(readers, "SMALLEST_SHARED_BYTES", 0)
-    monkeypatch.setattr(readers, "_cores", lambda: 2)
+    monkeypatch.setattr(readers, "cores", lambda: 2)
 
 
 @pytest.fixture
@@ -44,7 +46,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def content(store: Store) -> Content:
-    """All rows of all tables, without what only tells which file was read before which."""
+    """All rows of all tables, without what only tells when a file was read, or which before which."""
     found: Content = {}
     with store.database.snapshot() as connection:
         sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'search_index_%'"
@@ -55,7 +57,11 @@ def content(store: Store) -> Content:
             columns = [column for column, *_ in cursor.description]
             rows = [
                 tuple(
-                    names[value] if column == "metric_id" else value
+                    names[value]
+                    if column == "metric_id"
+                    else settled(value or "")
+                    if column in _SIGNATURES and table == "run_directory"
+                    else value
                     for column, value in zip(columns, row, strict=True)
                     if column not in _TIMES_OF_THE_INDEX and not (column == "id" and table.startswith("series_"))
                 )
@@ -80,7 +86,7 @@ def test_processes_make_the_same_index_of_a_demo(tmp_path: Path, monkeypatch: py
     root = write_demo(tmp_path / "demo", 120, steps=30)
     alone = indexed(root, tmp_path / "alone.db")
     monkeypatch.setattr(readers, "SMALLEST_SHARED_BYTES", 0)
-    monkeypatch.setattr(readers, "_cores", lambda: 2)
+    monkeypatch.setattr(readers, "cores", lambda: 2)
     assert indexed(root, tmp_path / "shared.db") == alone
     assert len(alone["experiment"]) == 120
     assert alone["metric"]
@@ -93,7 +99,7 @@ def test_processes_make_the_same_index_of_a_real_root(
     root = request.getfixturevalue(f"real_root_{version}")
     alone = indexed(root, tmp_path / "alone.db")
     monkeypatch.setattr(readers, "SMALLEST_SHARED_BYTES", 0)
-    monkeypatch.setattr(readers, "_cores", lambda: 2)
+    monkeypatch.setattr(readers, "cores", lambda: 2)
     assert indexed(root, tmp_path / "shared.db") == alone
     assert alone["metric"]
 
@@ -103,7 +109,7 @@ def test_processes_make_the_same_index_of_damaged_files(
 ) -> None:
     alone = indexed(root, tmp_path / "alone.db")
     monkeypatch.setattr(readers, "SMALLEST_SHARED_BYTES", 0)
-    monkeypatch.setattr(readers, "_cores", lambda: 2)
+    monkeypatch.setattr(readers, "cores", lambda: 2)
     assert indexed(root, tmp_path / "shared.db") == alone
     assert len(alone["problem"]) == 3
 
@@ -173,7 +179,7 @@ import sys
 from runicorn_db import readers
 from runicorn_db.store import Store
 from runicorn_db.sync import sync
-readers.SMALLEST_SHARED_BYTES, readers._cores = 0, lambda: 2
+readers.SMALLEST_SHARED_BYTES, readers.cores = 0, lambda: 2
 with Store(sys.argv[1]) as store:
     store.add_root(sys.argv[2])
     def wait(progress):

@@ -370,6 +370,39 @@ def test_any_appends_to_small_segments_give_what_the_model_gives(batches, togeth
         connection.close()
 
 
+@given(small_batches, st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_what_was_packed_beforehand_is_stored_as_what_is_appended(batches, is_known):
+    with small_segments():
+        connection = new_connection()
+        append(connection, [("other", 1, 2.0)], seq=2)
+        if is_known:
+            append(connection, [("a", step, 7.0) for step in range(0, 100, 3)])
+        logged: Logged = []
+        for number, batch in enumerate(batches):
+            if number == 0:
+                series.replace(connection, [(1, series.pack(batch_of(batch)))])
+            else:
+                append(connection, batch)
+            logged += batch
+            check(connection, logged)
+        assert read(connection, seq=2).values == {"other": (2.0,)}
+        connection.close()
+
+
+@given(st.lists(st.lists(small_entries, max_size=20), min_size=2, max_size=2))
+@settings(max_examples=30, deadline=None)
+def test_many_experiments_are_replaced_at_once(batches):
+    together, one_by_one = new_connection(), new_connection()
+    for seq, batch in enumerate(batches, 1):
+        append(together, [("gone", 3, 1.0)], seq=seq)
+        append(one_by_one, batch, seq=seq)
+    series.replace(together, [(seq, series.pack(batch_of(batch))) for seq, batch in enumerate(batches, 1)])
+    assert [read(together, seq) for seq in (1, 2)] == [read(one_by_one, seq) for seq in (1, 2)]
+    for connection in (together, one_by_one):
+        connection.close()
+
+
 @given(st.lists(entries, max_size=30), st.lists(st.integers(0, 30), max_size=4))
 @settings(deadline=None)
 def test_where_a_run_is_split_into_batches_makes_no_difference(logged, cuts):
@@ -584,6 +617,39 @@ def test_series_of_an_older_index_are_forgotten_and_read_again():
         (1, b"a", "one", 1, "kept", None, None, 0, 0)
     ]
     assert connection.execute("SELECT message FROM problem").fetchall() == [("of the run",)]
+    assert read(connection).metrics == ()
+    append(connection, [("loss", 7, 0.5)])
+    check(connection, [("loss", 7, 0.5)])
+    connection.close()
+
+
+def test_series_without_times_are_forgotten_and_read_again():
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    before = next(number for number, step in enumerate(migrations()) if "measured_signature" in step)
+    for step in migrations()[:before]:
+        connection.executescript(step)
+    connection.executescript(
+        """
+        INSERT INTO root (id, name, path, added_at) VALUES (1, 'root', '/root', 0);
+        INSERT INTO experiment (seq, id, root_id, path, layout, project, name, status, created_at, updated_at,
+            recorded_status, step_count, first_step, last_step, size_bytes)
+            VALUES (1, 'one', 1, x'61', '0.6', 'p', 'n', 'running', 0, 0, 'running', 1, 7, 7, 99);
+        INSERT INTO run_directory VALUES (1, x'61', 'one', 1, 'kept', 'read', 5, 99, 3);
+        INSERT INTO metric_name VALUES (1, 'loss'), (2, 'time');
+        INSERT INTO metric (experiment_seq, metric_id, count, first_step, last_step) VALUES (1, 1, 1, 7, 7);
+        INSERT INTO series_segment VALUES (5, 1, 1, 7, 7, 500, 500, 1, x'', x'', x'', x'');
+        INSERT INTO series_chunk VALUES (320, x'00');
+        INSERT INTO text_chunk VALUES (1, 'stage', 7, 7, 0, x'00');
+        """
+    )
+    for step in migrations()[before:]:
+        connection.executescript(step)
+    assert connection.execute("SELECT signature, events_signature, events_offset FROM run_directory").fetchall() == [
+        ("kept", None, 0)
+    ]
+    assert connection.execute("SELECT count(*) FROM series_chunk").fetchone() == (0,)
+    assert connection.execute("SELECT id, name FROM metric_name").fetchall() == [(segments.TIME_ID, "time")]
+    assert connection.execute("SELECT size_bytes FROM experiment").fetchone() == (99,)
     assert read(connection).metrics == ()
     append(connection, [("loss", 7, 0.5)])
     check(connection, [("loss", 7, 0.5)])

@@ -238,6 +238,42 @@ def test_the_newest_of_two_directories_with_one_id_is_kept(root: Path, store: St
     assert series(store, "a") == [(1, 1.0)]
 
 
+def test_an_experiment_that_another_directory_holds_now_keeps_nothing_of_the_old_series(
+    root: Path, store: Store
+) -> None:
+    write_run(root, "a", name="old", created_at=CREATED, steps=[{"loss": 1.0, "stage": "train"}, {"rare": 2.0}])
+    sync(store)
+    write_run(root, "a", name="new", created_at=CREATED + 1, steps=[{"loss": 5.0}])
+    sync(store)
+    assert everything(store)["a"].name == "new"
+    detail = store.get("a")
+    assert (set(detail.metrics), detail.step_range, detail.total_data_points) == ({"loss"}, (1, 1), 1)
+    assert series(store, "a") == [(1, 5.0)]
+
+
+def test_times_of_steps_come_from_the_events(root: Path, store: Store) -> None:
+    folder = write_run(root, "a", status="running", steps=[{"loss": 3.0}, {"note": "no metric"}, {"loss": 2.0}])
+    sync(store)
+    append_events(folder, [{"loss": 1.0}], first=4)
+    sync(store)
+    table = store.series(MetricsQuery(experiment_id="a", with_times=True))
+    assert (table.steps, table.times) == ((1, 3, 4), (CREATED + 1, CREATED + 3, CREATED + 4))
+    assert set(store.get("a").metrics) == {"loss"}
+
+
+def test_a_run_directory_that_became_a_folder_of_runs_is_found_anew(root: Path, store: Store) -> None:
+    folder = write_run(root, "a", layout="0.7")
+    sync(store)
+    inner = folder / "b"
+    inner.mkdir()
+    for name in ("meta.json", "status.json", "events.jsonl"):
+        (folder / name).rename(inner / name)
+    write_json(inner / "meta.json", {"id": "b", "path": "vision/resnet/a", "created_at": CREATED})
+    report = sync(store)
+    assert (report.added, report.missing) == (1, 1)
+    assert set(everything(store)) == {"b"}
+
+
 def test_the_root_added_first_answers_for_an_id_that_two_roots_have(root: Path, store: Store, tmp_path: Path) -> None:
     write_run(root, "a", project="first")
     copy = tmp_path / "copy"
@@ -302,6 +338,7 @@ def test_series_that_only_a_database_knows_are_read_from_it(root: Path, store: S
     database.close()
     sync(store)
     assert series(store, "a") == [(1, 2.0), (2, 0.5)]
+    assert store.series(MetricsQuery(experiment_id="a", with_times=True)).times == (1.0, 2.0)
     assert everything(store)["a"].best_metric_value == 0.5
 
 
@@ -348,5 +385,8 @@ def test_a_sync_that_is_killed_anywhere_leaves_a_whole_index(root: Path, tmp_pat
             assert len(everything(store)) == 600
             assert store.summary(ExperimentQuery()).active == 600
             assert series(store, "run-599") == [(step + 1, float(step)) for step in range(20)]
+            table = store.series(MetricsQuery(experiment_id="run-599", with_times=True))
+            assert table.times == tuple(CREATED + step for step in table.steps)
+            assert all(experiment.size_bytes for experiment in everything(store).values())
             with store.database.writing() as connection:
                 connection.execute("INSERT INTO search_index (search_index) VALUES ('integrity-check')")

@@ -1,11 +1,11 @@
-"""Where the run directories of a Runicorn root are, and what changed since they were last looked at."""
+"""Where the run directories of a Runicorn root are, and how much lies in them."""
 
 from __future__ import annotations
 
 import os
 import re
-import stat
-from collections.abc import Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Container, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
@@ -16,14 +16,7 @@ _PRUNED_AT_ROOT = frozenset({b"artifacts", b"archive", b"index", b"webui"})
 _RUN_FILES = (b"meta.json", b"status.json")
 _OTHER_RUN_FILES = frozenset({b"events.jsonl", b"summary.json", b"logs.txt", b"assets.json", b".deleted"})
 _MADE_ID = re.compile(rb"\d{8}_\d{6}_[a-f0-9]{6}")
-_SIGNED_FILES = (
-    b"status.json",
-    b"meta.json",
-    b"summary.json",
-    b"assets.json",
-    b".deleted",
-    b".runicorn-tui.json",
-)
+_ENTRIES_AT_ONCE = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +36,12 @@ class _Place(Enum):
     RECYCLE = 6
 
 
-def find_run_directories(root: str, problems: list[FileProblem] | None = None) -> Iterator[FoundRun]:
+def find_run_directories(
+    root: str, problems: list[FileProblem] | None = None, *, known: Container[bytes] = ()
+) -> Iterator[FoundRun]:
     """Every run directory below `root`, in a fixed order; nothing in it is opened but directories.
 
+    Whether a directory of the `known` ones still is one of a run is left to the caller's own look at it.
     Raises Unreadable, when first asked, if the root itself cannot be listed. A directory below it
     that cannot be listed is appended to `problems`: of what lies under its path nothing is known.
     """
@@ -66,7 +62,7 @@ def find_run_directories(root: str, problems: list[FileProblem] | None = None) -
         for name in names:
             child = path + b"/" + name
             try:
-                found = _place_below(base, child, name, place)
+                found = None if child in known else _place_below(base, child, name, place)
             except OSError as error:
                 _report(problems, child, reason_of(error))
                 continue
@@ -141,69 +137,29 @@ def _is_mere_path(path: bytes) -> bool:
     return bool(kinds) and all(kinds)
 
 
-def measure(root: str, path: bytes, listing: Mapping[bytes, os.stat_result] | None = None) -> tuple[int, int]:
+def measure(root: str, path: bytes) -> tuple[int, int]:
     """Bytes and number of the regular files of a run directory; links are not followed, lock files not counted.
 
-    What cannot be listed, or vanishes meanwhile, counts nothing. `listing`: what lies in the directory
-    itself, where that is known.
+    What cannot be listed, or vanishes meanwhile, counts nothing.
     """
-    size = count = 0
-    directory = os.fsencode(root) + b"/" + path
-    waiting = [directory]
-    if listing is not None:
-        waiting = []
-        for name, status in listing.items():
-            if stat.S_ISDIR(status.st_mode):
-                waiting.append(directory + b"/" + name)
-            elif stat.S_ISREG(status.st_mode):
-                size += status.st_size
-                count += not name.endswith(b".lock")
+    return deque(measuring(root, path), maxlen=1).pop()
+
+
+def measuring(root: str, path: bytes) -> Iterator[tuple[int, int]]:
+    """What `measure` found so far, now and then, and at the end all of it: a large tree takes long."""
+    size = count = seen = 0
+    waiting = [os.fsencode(root) + b"/" + path]
     while waiting:
-        try:
-            with os.scandir(waiting.pop()) as entries:
-                found = list(entries)
-        except OSError:
-            continue
-        for entry in found:
-            if entry.is_dir(follow_symlinks=False):
-                waiting.append(entry.path)
-            elif entry.is_file(follow_symlinks=False):
-                with suppress(FileNotFoundError):
-                    size += entry.stat(follow_symlinks=False).st_size
-                    count += not entry.name.endswith(b".lock")
-    return min(size, 2**63 - 1), count
-
-
-def _mark(path: bytes) -> str:
-    try:
-        status = os.lstat(path)
-    except OSError as error:
-        return f"!{error.errno}"
-    return f"{status.st_mtime_ns:x}.{status.st_size:x}.{status.st_ino:x}"
-
-
-def _marks(base: bytes, names: Iterable[bytes]) -> str:
-    return "|".join(_mark(base + b"/" + name) for name in names)
-
-
-def quick_signature(root: str, path: bytes) -> str:
-    """Changes when something in the run directory is created, replaced or removed, or events are logged."""
-    base = os.fsencode(root) + b"/" + path
-    return f"{_mark(base)}|{_mark(base + b'/events.jsonl')}"
-
-
-def full_signature(root: str, path: bytes) -> str:
-    """`quick_signature`, and changes too when one of the small files is rewritten in place."""
-    return f"{quick_signature(root, path)}|{_marks(os.fsencode(root) + b'/' + path, _SIGNED_FILES)}"
-
-
-def growth(before: str, now: str) -> int | None:
-    """By how many bytes events.jsonl grew between two full signatures, None if anything else changed too."""
-    fields_before, fields_now = before.split("|"), now.split("|")
-    if fields_before[:1] != fields_now[:1] or fields_before[2:] != fields_now[2:]:
-        return None
-    events_before, events_now = fields_before[1].split("."), fields_now[1].split(".")
-    if len(events_before) != 3 or len(events_now) != 3 or events_before[2] != events_now[2]:
-        return None
-    grown = int(events_now[1], 16) - int(events_before[1], 16)
-    return grown if grown > 0 else None
+        # What lies in it may vanish, or the directory itself.
+        with suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                seen += 1
+                if seen % _ENTRIES_AT_ONCE == 0:
+                    yield size, count
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(entry.path)
+                elif entry.is_file(follow_symlinks=False):
+                    with suppress(OSError):
+                        size += entry.stat(follow_symlinks=False).st_size
+                        count += not entry.name.endswith(b".lock")
+    yield min(size, 2**63 - 1), count

@@ -5,15 +5,16 @@ from __future__ import annotations
 import json
 import math
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain, repeat
-from typing import Any, overload
+from collections.abc import Iterable, Sequence
+from itertools import chain, compress, repeat
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 import msgspec
 
-from runicorn_db.chunks import Points
-from runicorn_db.series import TextPoint
+from runicorn_db.chunks import Points, no_points
 from runicorn_db.sources.files import clean_text
+from runicorn_db.text_series import TextColumns, TextPoint
 
 RESERVED = ("global_step", "step", "time", "stage", "epoch")
 MAX_TEXT_LENGTH = 1000
@@ -34,7 +35,6 @@ _MIN_STEP, _MAX_STEP = -(2**63), 2**63 - 1
 _END_OF_9999 = 253402300800
 # Where the lines share less of their names than this, looking at each line costs less than at each name.
 _SPARSEST = 0.25
-_NUMBERS = frozenset({float, int, bool})
 
 
 class _Event(msgspec.Struct, gc=False):
@@ -53,33 +53,12 @@ _decode = msgspec.json.Decoder(_Event).decode
 _decode_tolerantly = json.JSONDecoder(parse_int=_integer).decode
 
 
-class TextColumns(Sequence[TextPoint]):
-    """Texts of many steps, by name; they are points only while they are looked at, for there are very many."""
-
-    def __init__(self, columns: Mapping[str, tuple[array[int], list[str]]]) -> None:
-        self._columns = columns
-
-    def __len__(self) -> int:
-        return sum(len(texts) for _, texts in self._columns.values())
-
-    def __iter__(self) -> Iterator[TextPoint]:
-        for name, column in self._columns.items():
-            # As TextPoint makes itself, without a call in Python for each.
-            yield from map(tuple.__new__, repeat(TextPoint), zip(repeat(name), *column))  # pyright: ignore
-
-    @overload
-    def __getitem__(self, index: int) -> TextPoint: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[TextPoint]: ...
-    def __getitem__(self, index: int | slice) -> TextPoint | list[TextPoint]:
-        return list(self)[index]
-
-
 class EventColumns:
-    """Gathers the values of lines, metric by metric."""
+    """Gathers the values of lines, metric by metric; `times` are those of the lines that hold a metric, by step."""
 
     def __init__(self) -> None:
         self.points: dict[str, Points] = {}
+        self.times = no_points()
         self.texts: Sequence[TextPoint] = ()
         self._single_texts: list[TextPoint] = []
         self.last_event_at: float | None = None
@@ -107,29 +86,31 @@ class EventColumns:
         metric of one kind.
         """
         times = [event.ts for event in events if event.ts is not None]
-        rows = [event.data for event in events if event.type == "metrics"]
+        logged = [event for event in events if event.type == "metrics"]
+        rows = [event.data for event in logged]
         if not _are_times(times) or set(map(type, rows)) - {dict}:
             return False
-        columns = _columns(rows)
-        if columns is None:
+        steps = _integers([row.get("global_step") for row in rows])
+        columns = None if steps is None else _columns(rows, steps)
+        if steps is None or columns is None:
             return False
         if times:
             self.last_event_at = times[-1]
         texts: dict[str, tuple[array[int], list[str]]] = {}
-        for name, steps, values in columns:
-            if isinstance(values, list):
-                texts[name] = (steps, values)
+        for column in columns:
+            if isinstance(column.values, list):
+                texts[column.name] = (column.steps, column.values)
             else:
-                self.points[name] = Points(steps, values)
+                self.points[column.name] = Points(column.steps, column.values)
         self.texts = TextColumns(texts) if texts else ()
+        self.times = _times_of([event.ts for event in logged], steps, columns)
         return True
 
     def _take_rows(self, events: Iterable[_Event], first_line: int) -> None:
         for number, event in enumerate(events, first_line):
-            if event.ts is not None:
-                self._take_time(event.ts, number)
+            time = None if event.ts is None else self._take_time(event.ts, number)
             if event.type == "metrics":
-                self._take_metrics(event.data, number)
+                self._take_metrics(event.data, time, number)
 
     def _event(self, line: bytes, number: int) -> _Event:
         try:
@@ -150,13 +131,14 @@ class EventColumns:
             self.skip(NOT_AN_OBJECT, number)
         return _Event()
 
-    def _take_time(self, time: Any, line: int) -> None:
+    def _take_time(self, time: Any, line: int) -> float | None:
         if type(time) in (float, int) and 0 <= time < _END_OF_9999:
             self.last_event_at = float(time)
-        else:
-            self.skip(BAD_TIME, line)
+            return self.last_event_at
+        self.skip(BAD_TIME, line)
+        return None
 
-    def _take_metrics(self, data: Any, line: int) -> None:
+    def _take_metrics(self, data: Any, time: float | None, line: int) -> None:
         if type(data) is not dict:
             return self.skip(NO_DATA, line)
         step = data.get("global_step")
@@ -167,6 +149,7 @@ class EventColumns:
         if type(step) is not int or not _MIN_STEP <= step <= _MAX_STEP:
             return self.skip(BAD_STEP, line)
         by_name = self._by_name
+        has_metric = False
         for name, value in data.items():
             kind = type(value)
             if kind is float or kind is int or kind is bool:
@@ -179,8 +162,12 @@ class EventColumns:
                     self.skip(BAD_NUMBER, line)
                 else:
                     points.steps.append(step)
+                    has_metric = True
             elif kind is str and name not in RESERVED:
                 self._take_text(name, step, value, line)
+        if has_metric and time is not None:
+            self.times.steps.append(step)
+            self.times.values.append(time)
         if (stage := data.get("stage")) is not None:
             self._take_stage(step, stage, line)
         return None
@@ -217,26 +204,65 @@ def _are_times(times: Sequence[Any]) -> bool:
     return is_finite and min(times) >= 0 and max(times) < _END_OF_9999
 
 
-def _columns(rows: Sequence[dict[str, Any]]) -> list[tuple[str, array[int], array[float] | list[str]]] | None:
-    """Steps and values by name, in the order of the rows; None where the rows are not regular."""
-    steps = _integers([row.get("global_step") for row in rows])
-    names = dict.fromkeys(chain.from_iterable(dict.fromkeys(map(tuple, rows))))
-    if steps is None or len(names) * len(rows) * _SPARSEST > sum(map(len, rows)):
+class _Column(NamedTuple):
+    """What was logged under a name in the order of the rows; `chosen`: whether each row has it, None when all do."""
+
+    name: str
+    steps: array[int]
+    values: array[float] | list[str]
+    chosen: Sequence[bool] | None
+
+
+def _columns(rows: Sequence[dict[str, Any]], steps: array[int]) -> list[_Column] | None:
+    """Steps and values by name; None where the rows are not regular."""
+    # Few, mostly: what is logged at every step, and that with what is logged now and then.
+    kinds = dict.fromkeys(map(tuple, rows))
+    names = dict.fromkeys(chain.from_iterable(kinds))
+    if len(names) * len(rows) * _SPARSEST > sum(map(len, rows)):
         return None
-    columns: list[tuple[str, array[int], array[float] | list[str]]] = []
+    kinds_of_names = [frozenset(kind) for kind in kinds]
+    parts: dict[tuple[bool, ...], _Part] = {}
+    columns: list[_Column] = []
     for name in names:
         if name in RESERVED and name != "stage":
             continue
-        column = [row[name] for row in rows if name in row]
+        kinds_with = tuple([name in kind for kind in kinds_of_names])
+        if kinds_with not in parts:
+            parts[kinds_with] = _part(rows, steps, None if all(kinds_with) else [name in row for row in rows])
+        part = parts[kinds_with]
+        column = list(map(itemgetter(name), part.rows))
         values = _numbers(column) if name != "stage" else None
         if values is None:
             values = _texts(column)
         if values is None or len(name) > MAX_NAME_LENGTH or clean_text(name) != name:
             return None
-        is_full = len(column) == len(rows)
-        there = steps if is_full else array("q", [step for row, step in zip(rows, steps, strict=True) if name in row])
-        columns.append((name, there, values))
+        columns.append(_Column(name, part.steps, values, part.chosen))
     return columns
+
+
+class _Part(NamedTuple):
+    """Those of the rows that have the same names among theirs."""
+
+    rows: Sequence[dict[str, Any]]
+    steps: array[int]
+    chosen: Sequence[bool] | None
+
+
+def _part(rows: Sequence[dict[str, Any]], steps: array[int], chosen: Sequence[bool] | None) -> _Part:
+    if chosen is None:
+        return _Part(rows, steps, None)
+    return _Part(list(compress(rows, chosen)), array("q", compress(steps, chosen)), chosen)
+
+
+def _times_of(times: Sequence[Any], steps: array[int], columns: Sequence[_Column]) -> Points:
+    """The known times of the rows that hold a metric."""
+    chosen = [column.chosen for column in columns if not isinstance(column.values, list)]
+    is_in_all = None in chosen
+    if is_in_all and None not in times:
+        return Points(steps, array("d", times))
+    holds_metric = repeat(is_in_all) if is_in_all or not chosen else map(any, zip(*filter(None, chosen), strict=True))
+    known = [is_there and time is not None for is_there, time in zip(holds_metric, times, strict=False)]
+    return Points(array("q", compress(steps, known)), array("d", compress(times, known)))
 
 
 def _integers(column: Sequence[Any]) -> array[int] | None:
@@ -247,9 +273,10 @@ def _integers(column: Sequence[Any]) -> array[int] | None:
 
 
 def _numbers(column: Sequence[Any]) -> array[float] | None:
+    # Of what JSON knows, only numbers and booleans can be had as floats.
     try:
-        return array("d", column) if _NUMBERS.issuperset(map(type, column)) else None
-    except OverflowError:
+        return array("d", column)
+    except (TypeError, OverflowError):
         return None
 
 

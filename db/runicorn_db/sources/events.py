@@ -7,13 +7,17 @@ cannot be used is skipped and counted; the rest of the file is read all the same
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from runicorn_db.chunks import Points, no_points
+from runicorn_db.segments import concatenated
 from runicorn_db.series import SeriesBatch
 from runicorn_db.sources.event_columns import TOO_LONG, EventColumns
 from runicorn_db.sources.files import Unreadable, open_regular, reason_of
+from runicorn_db.text_series import TextColumns, by_name
 
 MAX_FILE_BYTES = 64 << 30
 
@@ -23,8 +27,7 @@ _LONGEST_LINE = 4 << 20
 _MAX_INTEGER = 2**63 - 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Position:
+class Position(NamedTuple):
     """How far a file has been read: byte `offset` comes after `line` whole lines; no `inode`: never read."""
 
     inode: int | None = None
@@ -90,6 +93,30 @@ def read_events(
         raise Unreadable(reason_of(error)) from error
     finally:
         os.close(descriptor)
+
+
+def joined(batches: Sequence[EventBatch]) -> EventBatch:
+    """Batches that follow each other in a file as one."""
+    if len(batches) == 1:
+        return batches[0]
+    points: dict[str, Points] = {}
+    texts: dict[str, tuple[array[int], list[str]]] = {}
+    for batch in batches:
+        for name, part in batch.points.items():
+            points.setdefault(name, no_points()).extend(part)
+        for name, of_name in by_name(batch.texts).items():
+            steps, values = texts.setdefault(name, (array("q"), []))
+            steps.extend(of_name)
+            values.extend(of_name.values())
+    return EventBatch(
+        points=points,
+        texts=TextColumns(texts),
+        times=concatenated(batch.times for batch in batches),
+        position=batches[-1].position,
+        is_restart=batches[0].is_restart,
+        last_event_at=next((at for batch in reversed(batches) if (at := batch.last_event_at) is not None), None),
+        skipped=tuple(skip for batch in batches for skip in batch.skipped),
+    )
 
 
 def _is_inside_long_line(descriptor: int, offset: int, longest_line: int) -> bool | None:
@@ -163,6 +190,7 @@ def _batch(block: _Block, inode: int, *, is_restart: bool) -> EventBatch:
     return EventBatch(
         points={name: points for name, points in columns.points.items() if points.steps},
         texts=columns.texts,
+        times=columns.times,
         position=Position(inode=inode, offset=block.offset, line=block.line),
         is_restart=is_restart,
         last_event_at=columns.last_event_at,

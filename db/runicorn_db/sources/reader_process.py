@@ -5,13 +5,18 @@ It ends when the other side of the socket is closed, and so with the process tha
 
 from __future__ import annotations
 
+import gc
 import pickle
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
+from typing import NamedTuple
 
-from runicorn_db.sources.events import EventBatch, Position, read_events
+from runicorn_db.series import PackedSeries, SeriesBatch, pack
+from runicorn_db.sources.directories import measuring
+from runicorn_db.sources.events import EventBatch, Position, Skipped, joined, read_events
 from runicorn_db.sources.files import Unreadable
 from runicorn_db.sources.runicorn import FoundRun, RunFiles, read_files
 
@@ -31,35 +36,56 @@ class EventsJob:
         """The whole of the file, in pieces that fit into memory."""
         batches: list[EventBatch] = []
         points = 0
+        is_beginning = self.position.offset == 0
         problem = None
         try:
             for batch in read_events(self.path, self.position):
                 batches.append(batch)
-                points += count_points(batch)
+                points += _count_points(batch)
                 if points > _WEIGHT_PER_MESSAGE:
-                    yield EventsPiece(number=self.number, batches=batches)
-                    batches, points = [], 0
+                    yield self._piece(batches, points, is_beginning=is_beginning)
+                    batches, points, is_beginning = [], 0, False
         except Unreadable as error:
             problem = error.reason
-        yield EventsPiece(number=self.number, batches=batches, problem=problem, is_last=True)
+        last = self._piece(batches, points, is_beginning=is_beginning)
+        yield last._replace(problem=problem, is_last=True)
+
+    def _piece(self, batches: Sequence[EventBatch], points: int, *, is_beginning: bool) -> EventsPiece:
+        if not batches:
+            return EventsPiece(self.number)
+        batch = joined(batches)
+        is_all = is_beginning or batch.is_restart
+        return EventsPiece(
+            number=self.number,
+            position=batch.position,
+            packed=pack(batch) if is_all else None,
+            added=None if is_all else SeriesBatch(points=batch.points, texts=batch.texts, times=batch.times),
+            last_event_at=batch.last_event_at,
+            skipped=batch.skipped,
+            weight=points + 1,
+        )
 
     def after(self, piece: EventsPiece) -> EventsJob:
         """What is left to read after `piece`."""
-        return replace(self, position=piece.batches[-1].position) if piece.batches else self
+        return self if piece.position is None else replace(self, position=piece.position)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventsPiece:
-    """What comes next in the file of a job. `problem`: why nothing more can be read of it."""
+class EventsPiece(NamedTuple):
+    """What comes next in the file of a job, up to `position` (None: nothing new).
+
+    Either `packed`, the whole series as far as it was read, or what is to be `added` to it. `problem`: why nothing
+    more can be read of the file. A plain tuple, for very many of them pass from one process to the other.
+    """
 
     number: int
-    batches: list[EventBatch]
+    position: Position | None = None
+    packed: PackedSeries | None = None
+    added: SeriesBatch | None = None
+    last_event_at: float | None = None
+    skipped: tuple[Skipped, ...] = ()
+    weight: int = 1
     problem: str | None = None
     is_last: bool = False
-
-    @property
-    def weight(self) -> int:
-        return sum(map(count_points, self.batches)) + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,21 +106,50 @@ class RunJob:
         return self
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunPiece:
+class RunPiece(NamedTuple):
     """The small files of a run directory, or why they cannot be read."""
 
     number: int
     files: RunFiles | None = None
     problem: str | None = None
+    weight: int = _WEIGHT_PER_MESSAGE // 16
     is_last: bool = True
 
-    @property
-    def weight(self) -> int:
-        return _WEIGHT_PER_MESSAGE // 16
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasureJob:
+    """A run directory to be measured."""
+
+    number: int
+    root: str
+    path: bytes
+
+    def read(self) -> Iterator[MeasurePiece]:
+        """Nothing but the last piece counts; the others let whoever waits for it stop."""
+        began = time.monotonic()
+        found = measuring(self.root, self.path)
+        size, count = next(found)
+        for size, count in found:
+            yield MeasurePiece(self.number, size, count)
+        seconds = time.monotonic() - began
+        yield MeasurePiece(self.number, size, count, seconds, is_last=True)
+
+    def after(self, piece: MeasurePiece) -> MeasureJob:
+        return self
 
 
-def count_points(batch: EventBatch) -> int:
+class MeasurePiece(NamedTuple):
+    """Bytes and files of a run directory, and how long it took to count them."""
+
+    number: int
+    size_bytes: int = 0
+    file_count: int = 0
+    seconds: float = 0.0
+    weight: int = _WEIGHT_PER_MESSAGE // 256
+    is_last: bool = False
+
+
+def _count_points(batch: EventBatch) -> int:
     return sum(len(points.steps) for points in batch.points.values()) + len(batch.texts)
 
 
@@ -102,10 +157,12 @@ def serve(descriptor: int) -> None:
     """Read what is asked for over the socket, until it is closed."""
     # Ctrl-C reaches every process of a terminal; the one that asked decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The rows of a block are many objects and no cycles: collections would go through them all the time, for nothing.
+    gc.set_threshold(100_000)
     with Connection(descriptor) as connection:
         try:
             while True:
-                pieces: list[EventsPiece | RunPiece] = []
+                pieces: list[EventsPiece | RunPiece | MeasurePiece] = []
                 weight = 0
                 for job in pickle.loads(connection.recv_bytes()):
                     for piece in job.read():

@@ -6,20 +6,14 @@ Nothing is written and no database of ours is needed; metric series are not read
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from runicorn_db.criteria import STATUSES
 from runicorn_db.sources.deletion import DeletionFacts, judge_deletion
-from runicorn_db.sources.directories import (
-    FoundRun,
-    find_run_directories,
-    full_signature,
-    measure,
-    quick_signature,
-)
+from runicorn_db.sources.directories import FoundRun, find_run_directories
 from runicorn_db.sources.files import (
     FileProblem,
     JsonProblem,
@@ -51,8 +45,6 @@ __all__ = [
     "SharedFiles",
     "Unreadable",
     "find_run_directories",
-    "full_signature",
-    "quick_signature",
     "read_files",
     "read_run",
     "record_of",
@@ -72,6 +64,8 @@ _MAPPED_STATUSES = {
     "cancelled": "interrupted",
     "aborted": "interrupted",
 }
+# One for all: what many runs hold in common passes from process to process once.
+_NO_SIDECAR = Sidecar()
 _BEST_METRIC_KEYS = ("best_metric_value", "best_metric_name", "best_metric_step", "best_metric_mode")
 
 
@@ -110,8 +104,6 @@ class RunRecord:
     flat_params: tuple[tuple[str, str, float | None], ...]
     has_environment: bool
     events_changed_at: float | None
-    size_bytes: int
-    file_count: int
     deleted_at: float | None
     delete_reason: str | None
     restored_at: float | None
@@ -121,8 +113,7 @@ class RunRecord:
     problems: tuple[FileProblem, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunFiles:
+class RunFiles(NamedTuple):
     """The small files of one run directory, parsed; what is missing or damaged is empty."""
 
     meta: dict[str, Any]
@@ -137,8 +128,6 @@ class RunFiles:
     events_changed_at: float | None
     has_assets: bool
     has_environment: bool
-    size_bytes: int
-    file_count: int
     problems: tuple[FileProblem, ...]
 
 
@@ -155,8 +144,7 @@ def read_files(root: str, found: FoundRun) -> RunFiles:
     """The part of `read_run` that needs the run directory alone."""
     directory = open_directory(root, found.path)
     try:
-        listing = _listing(directory)
-        return _read_files(directory, listing, found.path, measure(root, found.path, listing))
+        return _read_files(directory, frozenset(map(os.fsencode, os.listdir(directory))), found.path)
     except OSError as error:
         raise Unreadable(reason_of(error)) from error
     finally:
@@ -199,8 +187,6 @@ def record_of(found: FoundRun, files: RunFiles, *, shared: SharedFiles) -> RunRe
         flat_params=files.flat_params,
         has_environment=files.has_environment,
         events_changed_at=files.events_changed_at,
-        size_bytes=files.size_bytes,
-        file_count=files.file_count,
         deleted_at=deleted_at,
         delete_reason=delete_reason,
         restored_at=files.sidecar.restored_at,
@@ -211,19 +197,7 @@ def record_of(found: FoundRun, files: RunFiles, *, shared: SharedFiles) -> RunRe
     )
 
 
-def _listing(directory: int) -> dict[bytes, os.stat_result]:
-    """What lies in an open directory; links stand for themselves."""
-    found: dict[bytes, os.stat_result] = {}
-    with os.scandir(directory) as entries:
-        for entry in entries:
-            with suppress(FileNotFoundError):
-                found[os.fsencode(entry.name)] = entry.stat(follow_symlinks=False)
-    return found
-
-
-def _read_files(
-    directory: int, listing: Mapping[bytes, os.stat_result], path: bytes, measured: tuple[int, int]
-) -> RunFiles:
+def _read_files(directory: int, listing: Collection[bytes], path: bytes) -> RunFiles:
     problems: list[FileProblem] = []
 
     def noted(name: bytes, problem: JsonProblem | None) -> None:
@@ -238,9 +212,12 @@ def _read_files(
         return content
 
     def changed_at(name: bytes) -> float | None:
-        return listing[name].st_mtime if name in listing else None
+        if name in listing:
+            with suppress(FileNotFoundError):
+                return os.stat(name, dir_fd=directory, follow_symlinks=False).st_mtime
+        return None
 
-    sidecar, marker = Sidecar(), None
+    sidecar, marker = _NO_SIDECAR, None
     if SIDECAR_NAME in listing:
         sidecar, problem = read_sidecar(directory)
         noted(SIDECAR_NAME, problem)
@@ -263,8 +240,6 @@ def _read_files(
         events_changed_at=changed_at(b"events.jsonl"),
         has_assets=b"assets.json" in listing,
         has_environment=b"environment.json" in listing,
-        size_bytes=measured[0],
-        file_count=measured[1],
         problems=tuple(problems),
     )
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from runicorn_db.sources.directories import FoundRun, find_run_directories, full_signature, measure, quick_signature
+from runicorn_db.sources import directories
+from runicorn_db.sources.directories import FoundRun, find_run_directories, measure, measuring
 from runicorn_db.sources.files import FileProblem, Unreadable
 
 ID = "20250102_030405_abcdef"
@@ -178,37 +179,31 @@ def test_measure_counts_regular_files_and_leaves_locks_and_links_out(tmp_path: P
     assert measure(str(tmp_path), b"p/n/runs/x") == (1000 + 2 + 2, 2)
 
 
+def test_a_large_tree_is_measured_with_breaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(directories, "_ENTRIES_AT_ONCE", 2)
+    run = make_run(tmp_path, "p/n/runs/x", "meta.json", "a", "b")
+    (run / "deep").mkdir()
+    (run / "deep/c").write_bytes(b"x" * 10)
+    looks = list(measuring(str(tmp_path), b"p/n/runs/x"))
+    assert len(looks) == 3
+    assert looks == sorted(looks)
+    assert looks[-1] == measure(str(tmp_path), b"p/n/runs/x") == (16, 4)
+
+
+def test_what_cannot_be_listed_counts_nothing(tmp_path: Path) -> None:
+    assert measure(str(tmp_path), b"p/n/runs/gone") == (0, 0)
+
+
+def test_a_known_directory_is_found_without_a_look_at_its_files(tmp_path: Path) -> None:
+    make_run(tmp_path, "p/n/runs/x", "notes.txt")
+    make_run(tmp_path, "runs/a/b/c", "notes.txt")
+    known = {b"p/n/runs/x", b"runs/a/b/c"}
+    assert found_paths(tmp_path) == ["p/n/runs/x"]
+    assert [run.path for run in find_run_directories(str(tmp_path), known=known)] == sorted(known)
+
+
 def test_sparse_files_do_not_overflow_a_size(tmp_path: Path) -> None:
     run = make_run(tmp_path, "runs/x")
     with (run / "events.jsonl").open("wb") as file:
         file.truncate(2**40)
     assert measure(str(tmp_path), b"runs/x") == (2**40 + 2, 2)
-
-
-def changes_signature(root: Path, signature: Callable[[str, bytes], str], change: Callable[[], object]) -> bool:
-    before = signature(str(root), b"runs/x")
-    change()
-    return signature(str(root), b"runs/x") != before
-
-
-def test_quick_signature_sees_events_and_new_files(tmp_path: Path) -> None:
-    run = make_run(tmp_path, "runs/x")
-    assert changes_signature(tmp_path, quick_signature, (run / "events.jsonl").touch)
-    assert changes_signature(tmp_path, quick_signature, lambda: (run / "events.jsonl").write_text("line\n"))
-    assert changes_signature(tmp_path, quick_signature, lambda: (run / ".deleted").write_text("{}"))
-    assert changes_signature(tmp_path, quick_signature, (run / "events.jsonl").unlink)
-    assert not changes_signature(tmp_path, quick_signature, lambda: None)
-
-
-@pytest.mark.parametrize(
-    "name", ["meta.json", "status.json", "summary.json", "assets.json", ".deleted", ".runicorn-tui.json"]
-)
-def test_full_signature_sees_a_small_file_rewritten_in_place(tmp_path: Path, name: str) -> None:
-    run = make_run(tmp_path, "runs/x", name)
-    os.utime(run / name, ns=(1, 1))
-    assert changes_signature(tmp_path, full_signature, lambda: os.utime(run / name, ns=(2, 2)))
-
-
-def test_a_missing_run_directory_has_a_signature_too(tmp_path: Path) -> None:
-    run = make_run(tmp_path, "runs/x")
-    assert changes_signature(tmp_path, full_signature, lambda: run.rename(tmp_path / "moved"))

@@ -35,6 +35,7 @@ def taken(lines: list[bytes], *, one_by_one: bool) -> tuple[Any, ...]:
     points: dict[str, list[tuple[int, str]]] = {}
     texts: dict[str, list[tuple[int, str]]] = {}
     skipped: dict[str, int] = {}
+    times: list[tuple[int, float]] = []
     last = None
     for number, part in enumerate([[line] for line in lines] if one_by_one else [lines], 1):
         columns = EventColumns()
@@ -43,10 +44,11 @@ def taken(lines: list[bytes], *, one_by_one: bool) -> tuple[Any, ...]:
             points.setdefault(name, []).extend(zip(column.steps, map(repr, column.values), strict=True))
         for name, step, text in columns.texts:
             texts.setdefault(name, []).append((step, text))
+        times.extend(zip(*columns.times, strict=True))
         for message, (_, count) in columns.skipped.items():
             skipped[message] = skipped.get(message, 0) + count
         last = last if columns.last_event_at is None else columns.last_event_at
-    return {name: column for name, column in points.items() if column}, texts, skipped, last
+    return {name: column for name, column in points.items() if column}, texts, skipped, times, last
 
 
 @given(st.lists(st.one_of(EVENTS, REGULAR), max_size=6))
@@ -62,6 +64,19 @@ def test_columns_say_what_rows_say(events: list[dict[str, Any]]) -> None:
     # A value of no use makes all lines be looked at row by row.
     spoiled = json.dumps({"type": "metrics", "ts": None, "data": {"global_step": 0, "none": None}}).encode()
     assert taken([*lines, spoiled], one_by_one=False) == taken(lines, one_by_one=False)
+
+
+def test_times_are_of_lines_that_hold_a_metric() -> None:
+    columns = EventColumns()
+    lines = [
+        {"ts": 1.5, "type": "metrics", "data": {"global_step": 1, "loss": 0.5}},
+        {"ts": 2.5, "type": "metrics", "data": {"global_step": 1, "accuracy": 0.5, "epoch": 3}},
+        {"ts": 3.5, "type": "metrics", "data": {"global_step": 2, "stage": "train", "epoch": 3, "note": "x"}},
+        {"ts": 4.5, "type": "log", "data": {"global_step": 3, "loss": 0.5}},
+        {"type": "metrics", "data": {"global_step": 4, "loss": 0.5}},
+    ]
+    columns.read([json.dumps(line).encode() for line in lines], 1)
+    assert list(zip(*columns.times, strict=True)) == [(1, 1.5), (1, 2.5)]
 
 
 @pytest.mark.parametrize("index", [0, -1, slice(1, None)])

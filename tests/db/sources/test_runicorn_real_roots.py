@@ -142,9 +142,8 @@ def test_only_what_the_original_deleted_is_deleted(
     assert record.is_recycled == (version == "0.7.2")
 
 
-def test_the_environment_is_seen_and_files_are_measured(real: Callable[[str], dict[str, RunRecord]]) -> None:
+def test_the_environment_and_the_time_of_events_are_seen(real: Callable[[str], dict[str, RunRecord]]) -> None:
     records = real("0.4.1")
     assert {name for name, record in records.items() if record.has_environment} == {"finished_max"}
-    assert (records["finished_max"].file_count, records["finished_max"].size_bytes) == (7, 22061)
     assert records["empty"].events_changed_at is None
     assert records["finished_max"].events_changed_at is not None
