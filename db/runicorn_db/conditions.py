@@ -26,13 +26,15 @@ _VISIBLE = {
 _NUMBER_COLUMNS = {
     "duration": "duration_seconds",
     "size": "size_bytes",
-    "files": "file_count",
+    # Counted and weighed together: 0 before that is no number of files.
+    "files": "iif(size_bytes IS NULL, NULL, file_count)",
     "steps": "step_count",
     "best": "best_metric_value",
 }
 SHORTEST_PHRASE = 3
 """The text index is one of trigrams."""
 
+_CONTAINS = "instr(project, ?) OR instr(name, ?) OR instr(description, ?)"
 _MAX_CONDITIONS = 8
 _FLIPPED: dict[c.Comparison, c.Comparison] = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "=": "="}
 
@@ -58,7 +60,9 @@ def matching(
     """
     now = time.time() if now is None else now
     visible = visibility or ("any" if query.include_deleted else "live")
-    way = _Way(visible, now, form, is_live=visible == "live")
+    # What one group asks of the trash, tags and words outside the filter must find there too.
+    asked = set[c.State]().union(*map(_states, query.filter.groups))
+    way = _Way(visible, now, form, is_live=visible == "live" and not asked & {"deleted", "missing"})
     parts: list[Sql] = []
     # A unary plus keeps SQLite from beginning with the index of this column.
     plus = "+" if form == "probe" else ""
@@ -101,8 +105,8 @@ def _groups(filter_: c.Criteria, way: _Way) -> Sql:
 
 
 def _group(group: tuple[c.Term, ...], way: _Way) -> Sql:
-    states = {term.state for term in group if isinstance(term, c.Is) and not term.negated}
-    way = replace(way, is_live=way.is_live and not states & {"deleted", "missing"})
+    states = _states(group)
+    way = replace(way, is_live=way.visible == "live" and not states & {"deleted", "missing"})
     if "missing" in states:
         parts: list[Sql] = [("missing_at IS NOT NULL", [])]
         if "deleted" not in states and way.visible == "live":
@@ -111,6 +115,10 @@ def _group(group: tuple[c.Term, ...], way: _Way) -> Sql:
         parts = [(_VISIBLE["deleted" if "deleted" in states else way.visible], [])]
     parts += [_term(term, way) for term in group]
     return joined(" AND ", parts)
+
+
+def _states(group: tuple[c.Term, ...]) -> set[c.State]:
+    return {term.state for term in group if isinstance(term, c.Is) and not term.negated}
 
 
 def _term(term: c.Term, way: _Way) -> Sql:
@@ -184,12 +192,22 @@ def _tagged_all(tags: Sequence[str], way: _Way) -> Sql:
 def _containing(word: str, way: _Way) -> Sql:
     if way.form == "list" and way.is_live and len(word) >= SHORTEST_PHRASE:
         return "seq IN (SELECT rowid FROM search_index WHERE search_index MATCH ?)", [phrase([word])]
-    condition = "instr(project, ?) OR instr(name, ?) OR instr(description, ?)"
     args: Args = [word, word, word]
     if way.form == "probe":
-        return f"EXISTS (SELECT 1 FROM search_text WHERE search_text.seq = experiment.seq AND ({condition}))", args
+        return f"EXISTS (SELECT 1 FROM search_text WHERE search_text.seq = experiment.seq AND ({_CONTAINS}))", args
     # `live` narrows: what is not live is looked at only when it is asked for.
-    return f"seq IN (SELECT seq FROM search_text WHERE {'live AND ' if way.is_live else ''}({condition}))", args
+    return f"seq IN (SELECT seq FROM search_text WHERE {'live AND ' if way.is_live else ''}({_CONTAINS}))", args
+
+
+def containing(words: Sequence[str]) -> Sql:
+    """The WHERE clause over `search_text` for the live experiments that contain all words, folded; some too short."""
+    parts: list[Sql] = [("live", [])]
+    if long := [word for word in words if len(word) >= SHORTEST_PHRASE]:
+        parts.append(("seq IN (SELECT rowid FROM search_index WHERE search_index MATCH ?)", [phrase(long)]))
+    for word in words:
+        if len(word) < SHORTEST_PHRASE:
+            parts.append((f"({_CONTAINS})", [word, word, word]))
+    return joined(" AND ", parts)
 
 
 def phrase(words: Sequence[str]) -> str:

@@ -7,14 +7,17 @@ from array import array
 from dataclasses import dataclass
 
 from runicorn_db import criteria as c
-from runicorn_db import labels
+from runicorn_db import labels, value_orders
 from runicorn_db.conditions import Args, Form, Sql, joined, matching
 from runicorn_db.cursors import read_cursor
 from runicorn_db.database import Interrupt
-from runicorn_db.query import ExperimentQuery, words_of
-from runicorn_db.totals import Facets, count_facets, facets, known_total, tag_source
+from runicorn_db.named_values import NamedValue, Value
+from runicorn_db.query import MAX_PER_PAGE, ExperimentQuery, words_of
+from runicorn_db.totals import Facets, count_facets, facets, known_total, tag_source, word_source
 
 _NULLABLE_COLUMNS = ("best_metric_value", "ended_at", "duration_seconds", "size_bytes")
+
+_VALUE = ", coalesce(value_1, value_2)"
 
 _COMMON = 0.01
 """From this share of all experiments on, walking a list in order and looking each one up finds a page sooner."""
@@ -44,6 +47,9 @@ def describe(query: ExperimentQuery) -> str:
 def ordering(query: ExperimentQuery, *, is_reversed: bool = False) -> str:
     """The ORDER BY terms: nulls last in both directions, ties by created_at then id (which is what seq orders by)."""
     direction = "DESC" if query.order_desc != is_reversed else "ASC"
+    if isinstance(query.order_by, NamedValue):
+        parts = [f"{name} {direction} NULLS LAST" for name in ("value_1", "value_2")[: 1 + query.order_by.is_param]]
+        return ", ".join([*parts, f"seq {direction}"])
     if query.order_by == "created_at":
         return f"seq {direction}"
     return f"{query.order_by} {direction} NULLS {'FIRST' if is_reversed else 'LAST'}, seq {direction}"
@@ -51,16 +57,22 @@ def ordering(query: ExperimentQuery, *, is_reversed: bool = False) -> str:
 
 @dataclass(frozen=True, slots=True)
 class PageKeys:
-    """The rows of one page by seq, the number of all that match, and whether a page follows."""
+    """The rows of one page by seq, the number of all that match, and whether a page follows.
+
+    `value` is what the last row is ordered by, in an order by a named value.
+    """
 
     keys: list[int]
     total: int
     has_more: bool
+    value: Value = None
 
 
 def find_page(connection: sqlite3.Connection, query: ExperimentQuery) -> PageKeys:
     wanted = facets(query)
     total = None if wanted is None else known_total(connection, wanted)
+    if isinstance(query.order_by, NamedValue):
+        return _page_by_value(connection, query, query.order_by, total)
     if query.cursor is not None:
         return _page_after_cursor(connection, query, total)
     if total is not None and wanted is not None:
@@ -96,8 +108,8 @@ def _page_of_known(connection: sqlite3.Connection, query: ExperimentQuery, wante
 def _source(connection: sqlite3.Connection, query: ExperimentQuery, wanted: Facets, total: int) -> Sql:
     """FROM and WHERE. Where words or tags are all that is asked for, their index is in the default order already."""
     is_default_order = query.order_by == "created_at"
-    if is_default_order and wanted.phrase is not None:
-        return "FROM (SELECT rowid AS seq FROM search_index WHERE search_index MATCH ?)", [wanted.phrase]
+    if is_default_order and (found := word_source(wanted)) is not None:
+        return found
     if is_default_order and (tagged := tag_source(connection, wanted)) is not None:
         return tagged[0], [*tagged[1]]
     is_common = total > _COMMON * count_facets(connection, None, ())
@@ -108,18 +120,52 @@ def _source(connection: sqlite3.Connection, query: ExperimentQuery, wanted: Face
     return f"FROM experiment WHERE {where}", args
 
 
+def _page_by_value(
+    connection: sqlite3.Connection, query: ExperimentQuery, value: NamedValue, total: int | None
+) -> PageKeys:
+    """The first pages of what is common and what follows a cursor are read along an index."""
+    offset = (query.page - 1) * query.per_page
+    after = None if query.cursor is None else read_cursor(query)
+    is_common = total is not None and total > _COMMON * count_facets(connection, None, ())
+    if after is None and not (is_common and offset < MAX_PER_PAGE):
+        return _page_of_hits(connection, query)
+    rows = value_orders.first_rows(connection, query, value, offset + query.per_page + 1, after)
+    page = rows[offset : offset + query.per_page]
+    total = count(connection, *matching(query)) if total is None else total
+    has_more = len(rows) > offset + query.per_page
+    return PageKeys([row.key for row in page], total, has_more, page[-1].value if page else None)
+
+
 def _page_of_hits(connection: sqlite3.Connection, query: ExperimentQuery) -> PageKeys:
     """Page and total by looking everything up once: finding it is what costs."""
-    where, args = matching(query)
-    columns = "seq" if query.order_by == "created_at" else f"seq, {query.order_by}"
+    hits, args = _hits(connection, query)
     offset = (query.page - 1) * query.per_page
     sql = (
-        f"WITH hits AS (SELECT {columns} FROM experiment WHERE {where})"
-        f" SELECT seq, (SELECT count(*) FROM hits) FROM hits ORDER BY {ordering(query)} LIMIT ? OFFSET ?"
+        f"WITH hits AS ({hits})"
+        f" SELECT seq, (SELECT count(*) FROM hits){_VALUE if isinstance(query.order_by, NamedValue) else ''}"
+        f" FROM hits ORDER BY {ordering(query)} LIMIT ? OFFSET ?"
     )
     rows = connection.execute(sql, [*args, query.per_page, offset]).fetchall()
-    total = rows[0][1] if rows else count(connection, where, args) if offset else 0
-    return PageKeys([seq for seq, _ in rows], total, offset + len(rows) < total and bool(rows))
+    total = rows[0][1] if rows else count(connection, *matching(query)) if offset else 0
+    has_more = offset + len(rows) < total and bool(rows)
+    return PageKeys([row[0] for row in rows], total, has_more, *(rows[-1][2:] if rows else ()))
+
+
+def _hits(connection: sqlite3.Connection, query: ExperimentQuery) -> Sql:
+    """Everything that matches with what it is ordered by."""
+    wanted = facets(query)
+    if query.order_by == "created_at" and wanted is not None and (found := word_source(wanted)) is not None:
+        return f"SELECT seq {found[0]}", found[1]
+    where, args = matching(query)
+    if not isinstance(query.order_by, NamedValue):
+        columns = "seq" if query.order_by == "created_at" else f"seq, {query.order_by}"
+        return f"SELECT {columns} FROM experiment WHERE {where}", args
+    values = value_orders.expressions(connection, query.order_by)
+    values += [("NULL", [])] * (2 - len(values))
+    columns, value_args = joined(", ", [(f"{sql} AS value_{n}", args) for n, (sql, args) in enumerate(values, 1)])
+    # Values lie in the order of seq: by an index of something else each is looked up in another place.
+    table = "experiment NOT INDEXED" if query.is_unfiltered else "experiment"
+    return f"SELECT seq, {columns} FROM {table} WHERE {where}", [*value_args, *args]
 
 
 def _page_after_cursor(connection: sqlite3.Connection, query: ExperimentQuery, total: int | None) -> PageKeys:
@@ -140,14 +186,28 @@ def count(connection: sqlite3.Connection, where: str, args: Args) -> int:
 
 def find_keys(connection: sqlite3.Connection, query: ExperimentQuery, interrupt: Interrupt | None) -> array[int]:
     """The seq of everything that matches, in order."""
-    where, args = joined(" AND ", [matching(query), *_created_range(query)])
     keys: array[int] = array("q")
-    cursor = connection.execute(f"SELECT seq FROM experiment WHERE {where} ORDER BY {ordering(query)}", args)
-    while rows := cursor.fetchmany(2000):
-        keys.extend([seq for (seq,) in rows])
-        if interrupt is not None:
-            interrupt.check()
+    for sql, args in _whole_order(connection, query):
+        cursor = connection.execute(sql, args)
+        while rows := cursor.fetchmany(2000):
+            keys.extend([row[-1] for row in rows])
+            if interrupt is not None:
+                interrupt.check()
     return keys
+
+
+def _whole_order(connection: sqlite3.Connection, query: ExperimentQuery) -> list[Sql]:
+    """Questions whose answers, one after the other, are everything in order, `seq` last."""
+    if isinstance(query.order_by, NamedValue):
+        if (found := value_orders.in_order(connection, query, query.order_by)) is not None:
+            return found
+        hits, args = _hits(connection, query)
+        return [(f"SELECT seq FROM ({hits}) ORDER BY {ordering(query)}", args)]
+    where, args = joined(" AND ", [matching(query), *_created_range(query)])
+    # The order of seq, for everything read in an index an eighth the size of the table.
+    by_creation = query.is_unfiltered and query.order_by == "created_at"
+    order = f"created_at {'DESC' if query.order_desc else 'ASC'}, " if by_creation else ""
+    return [(f"SELECT seq FROM experiment WHERE {where} ORDER BY {order}{ordering(query)}", args)]
 
 
 def _created_range(query: ExperimentQuery) -> list[Sql]:

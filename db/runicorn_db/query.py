@@ -10,10 +10,11 @@ import re
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Literal, get_args
+from typing import Literal, TypeAlias, get_args
 
 from runicorn_db.criteria import STATUSES, Criteria
 from runicorn_db.errors import InvalidQuery
+from runicorn_db.named_values import NamedValue, Value
 from runicorn_db.text import is_unicode
 
 OrderField = Literal[
@@ -28,6 +29,7 @@ OrderField = Literal[
     "size_bytes",
 ]
 ORDER_FIELDS: tuple[OrderField, ...] = get_args(OrderField)
+Order: TypeAlias = OrderField | NamedValue
 
 MAX_PAGE = 1_000_000
 MAX_PER_PAGE = 1000
@@ -92,7 +94,7 @@ class ExperimentQuery:
     roots: tuple[str, ...] = ()
     page: int = 1
     per_page: int = 50
-    order_by: OrderField = "created_at"
+    order_by: Order = "created_at"
     order_desc: bool = True
     cursor: str | None = None
 
@@ -110,7 +112,7 @@ class ExperimentQuery:
             _check_finite(name, getattr(self, name))
         _check_range("page", self.page, 1, MAX_PAGE)
         _check_range("per_page", self.per_page, 1, MAX_PER_PAGE)
-        if self.order_by not in ORDER_FIELDS:
+        if not isinstance(self.order_by, NamedValue) and self.order_by not in ORDER_FIELDS:
             raise InvalidQuery(f"order_by must be one of {', '.join(ORDER_FIELDS)}, not '{shown(self.order_by)}'")
         if self.cursor is not None and self.page != 1:
             raise InvalidQuery("cursor and page cannot be used together")
@@ -152,6 +154,8 @@ class Experiment:
     root: str = ""
     is_pinned: bool = False
     is_missing: bool = False
+    values: Mapping[NamedValue, Value] = field(default_factory=dict[NamedValue, Value], hash=False)
+    """The metrics and parameters that were asked for with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +220,7 @@ class ExperimentDetail:
     """One experiment with its parameters and the summary of its metrics.
 
     `total_data_points` counts distinct steps that have at least one metric; `step_range` spans the same steps.
+    `deletion_batch` is the act of deletion that put it into the trash.
     """
 
     experiment: Experiment
@@ -226,17 +231,22 @@ class ExperimentDetail:
     environment_available: bool
     file_count: int
     query_time_ms: float
+    deletion_batch: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricsQuery:
-    """Series of one experiment: some metrics (none named: all), a step range inclusive at both ends, at most N rows."""
+    """Series of one experiment: some metrics (none named: all), a step range inclusive at both ends, at most N rows.
+
+    `with_times` asks for the time of each row too.
+    """
 
     experiment_id: str
     metrics: tuple[str, ...] = ()
     step_min: int | None = None
     step_max: int | None = None
     downsample: int | None = None
+    with_times: bool = False
 
     def __post_init__(self) -> None:
         if self.step_min is not None and self.step_max is not None and self.step_min > self.step_max:
@@ -251,6 +261,8 @@ class MetricTable:
 
     `metrics` are the columns in order; `unknown` those of them that the experiment does not have.
     `non_finite` counts, for each metric, logged values in the range (before downsampling) that are NaN or infinite.
+    `times[i]`, where they were asked for, is when `steps[i]` was last logged (Unix seconds, to the millisecond), None
+    where that is not known.
     """
 
     metrics: tuple[str, ...]
@@ -260,6 +272,7 @@ class MetricTable:
     non_finite: Mapping[str, int]
     available_points: int
     query_time_ms: float
+    times: tuple[float | None, ...] = ()
 
     @property
     def is_downsampled(self) -> bool:
@@ -304,26 +317,47 @@ class Summary:
         return self.active + self.deleted
 
 
+AGES: Mapping[str, int] = {"<1d": 1, "1-7d": 7, "7-30d": 30, "30-90d": 90, "90d-1y": 365}
+"""How old experiments are, for people: name -> less than so many days."""
+OLDEST = ">1y"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeletePreview:
     """What a deletion of these experiments would take: nothing is changed by looking.
 
     Only experiments that are not in the trash yet are counted. `first` and `last` are up to ten
-    experiments each, newest first; `running` and `pinned` are ids, of what would be left out too.
+    experiments each, newest first. `running` and `pinned` count what would be left out too.
+    `by_age` has the names of `AGES` and `OLDEST`, the youngest first, without those of none.
     """
 
     total: int
     size_bytes: int
     by_status: Mapping[str, int]
     by_project: Mapping[str, int]
-    running: tuple[str, ...]
-    pinned: tuple[str, ...]
+    by_age: Mapping[str, int]
+    running: int
+    pinned: int
     first: tuple[Experiment, ...]
     last: tuple[Experiment, ...]
     created_from: float | None
     created_to: float | None
     index_only: int
     """How many lie in roots that cannot be written: their deletion is known to this index alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnnotatePreview:
+    """What a change of tags, description or pin would meet: nothing is changed by looking.
+
+    `tags`: how many of the experiments have each tag that any of them has, the most frequent one first.
+    """
+
+    total: int
+    pinned: int
+    tags: Mapping[str, int]
+    index_only: int
+    """How many lie in roots that cannot be written: their change is known to this index alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -357,6 +391,64 @@ class MatchingResult:
     changed: int
     batch: int | None
     query_time_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurgePreview:
+    """What a purge of these experiments would remove for good: nothing is changed by looking.
+
+    `size_bytes` is what will be freed: each file once, and none that keeps another name elsewhere.
+    `paths` are full paths of run directories, at most ten; `refused` says why an id would stay.
+    """
+
+    total: int
+    size_bytes: int
+    file_count: int
+    paths: tuple[str, ...]
+    refused: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurgeProgress:
+    """How far a purge is: experiments that were looked at, purged or not, of all that were asked for."""
+
+    done: int
+    total: int
+    freed_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurgeResult:
+    """What a purge did. `purged` counts experiments, `errors` says why an id stayed.
+
+    `is_complete` is False when the purge was stopped: what it did not come to is neither purged nor an error.
+    """
+
+    purged: int
+    freed_bytes: int
+    file_count: int
+    errors: Mapping[str, str]
+    is_complete: bool
+    query_time_ms: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurgeRecord:
+    """One line of the journal of purges. `path` is the full path, `pattern` None when all of it was removed.
+
+    `problem` is None when everything is removed; otherwise it says what is in the way of the rest, which
+    lies aside in the root and is tried again.
+    """
+
+    id: str
+    path: str
+    size_bytes: int
+    file_count: int
+    purged_at: float
+    source: str
+    user: str
+    pattern: str | None
+    problem: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

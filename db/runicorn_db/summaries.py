@@ -5,9 +5,10 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from runicorn_db.conditions import Sql, matching
 from runicorn_db.criteria import STATUSES
@@ -29,16 +30,16 @@ def summarise(connection: sqlite3.Connection, query: ExperimentQuery) -> Summary
     for project in by_project:
         for status, number in project.by_status.items():
             by_status[status] += number
-    durations = _durations(connection, live)
+    durations, duration_total, ranked = _durations(connection, query, live)
     return Summary(
         active=sum(by_status.values()),
         deleted=count(connection, f"({any_state}) AND deleted_at IS NOT NULL", args),
         by_status=by_status,
         success_rate=_success_rate(by_status),
-        duration_mean=sum(durations) / len(durations) if durations else None,
-        duration_median=_quantile(durations, 0.5),
-        duration_p95=_quantile(durations, 0.95),
-        duration_total=sum(durations),
+        duration_mean=duration_total / durations if durations else None,
+        duration_median=_quantile(durations, ranked, 0.5),
+        duration_p95=_quantile(durations, ranked, 0.95),
+        duration_total=duration_total,
         by_project=by_project,
         created_per_day=_per_day(connection, live, now),
         size_bytes=sum(project.size_bytes for project in by_project),
@@ -51,44 +52,62 @@ def _success_rate(by_status: Mapping[str, int]) -> float | None:
     return by_status.get("finished", 0) / ended if ended else None
 
 
-def _durations(connection: sqlite3.Connection, live: Sql) -> list[float]:
+def _durations(
+    connection: sqlite3.Connection, query: ExperimentQuery, live: Sql
+) -> tuple[int, float, Callable[[int], float]]:
+    """How many durations are known, their sum, and what gives the one of a rank; the shortest has rank 0."""
     where, args = live
-    sql = f"SELECT duration_seconds FROM experiment WHERE {where} AND duration_seconds IS NOT NULL ORDER BY 1"
-    return [duration for (duration,) in connection.execute(sql, args)]
+    known = f"FROM experiment WHERE {where} AND duration_seconds IS NOT NULL"
+    if not query.is_unfiltered:
+        ordered = [value for (value,) in connection.execute(f"SELECT duration_seconds {known} ORDER BY 1", args)]
+        return len(ordered), sum(ordered), ordered.__getitem__
+    number, total = connection.execute(f"SELECT count(*), total(duration_seconds) {known}", args).fetchone()
+
+    def ranked(rank: int) -> float:
+        # The durations of everything stand in an index: it is read from the nearer end.
+        direction, skip = ("DESC", number - 1 - rank) if rank > number // 2 else ("ASC", rank)
+        sql = f"SELECT duration_seconds {known} ORDER BY 1 {direction} LIMIT 1 OFFSET ?"
+        return connection.execute(sql, [*args, skip]).fetchone()[0]
+
+    return number, total, ranked
 
 
-def _quantile(ordered: Sequence[float], share: float) -> float | None:
+def _quantile(number: int, ranked: Callable[[int], float], share: float) -> float | None:
     """Linear interpolation between the two nearest ranks."""
-    if not ordered:
+    if not number:
         return None
-    position = (len(ordered) - 1) * share
-    low = int(position)
-    high = min(low + 1, len(ordered) - 1)
-    return ordered[low] + (ordered[high] - ordered[low]) * (position - low)
+    position = (number - 1) * share
+    rank = int(position)
+    low, high = ranked(rank), ranked(min(rank + 1, number - 1))
+    return low + (high - low) * (position - rank)
 
 
 def _projects(connection: sqlite3.Connection, live: Sql) -> tuple[ProjectSummary, ...]:
+    """One pass: grouped as the index for it is ordered, put together here."""
     where, args = live
-    statuses: dict[str, dict[str, int]] = defaultdict(dict)
+    statuses: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     created: dict[str, float] = {}
     sizes: dict[str, int] = defaultdict(int)
+    bests: dict[str, list[_Best]] = defaultdict(list)
     sql = (
-        "SELECT project, status, count(*), max(created_at), coalesce(sum(size_bytes), 0)"
-        f" FROM experiment WHERE {where} GROUP BY project, status ORDER BY project, status"
+        "SELECT project, status, best_metric_name, best_metric_mode, count(*), max(created_at),"
+        " coalesce(sum(size_bytes), 0), count(best_metric_value), max(best_metric_value), min(best_metric_value)"
+        f" FROM experiment WHERE {where} GROUP BY project, status, best_metric_name, best_metric_mode"
     )
-    for project, status, number, last, size in connection.execute(sql, args):
-        statuses[project][status] = number
+    for project, status, metric, mode, number, last, size, values, high, low in connection.execute(sql, args):
+        statuses[project][status] += number
         created[project] = max(last, created.get(project, last))
         sizes[project] += size
-    best = _best_metrics(connection, live)
+        if metric is not None and values:
+            bests[project].append(_Best(metric, mode or "max", values, high, low))
     summaries = [
         ProjectSummary(
             project=project,
             total=sum(by_status.values()),
-            by_status=by_status,
+            by_status=dict(by_status),
             success_rate=_success_rate(by_status),
-            best_metric_name=best.get(project, (None, None))[0],
-            best_metric_value=best.get(project, (None, None))[1],
+            best_metric_name=(best := _most_used(bests[project]))[0],
+            best_metric_value=best[1],
             last_created_at=created[project],
             size_bytes=sizes[project],
         )
@@ -97,18 +116,28 @@ def _projects(connection: sqlite3.Connection, live: Sql) -> tuple[ProjectSummary
     return tuple(sorted(summaries, key=lambda summary: (-summary.total, summary.project)))
 
 
-def _best_metrics(connection: sqlite3.Connection, live: Sql) -> dict[str, tuple[str, float]]:
-    """For each project its most used best metric and the best value of it."""
-    where, args = live
-    sql = (
-        "SELECT project, best_metric_name, coalesce(best_metric_mode, 'max') AS mode, count(*), max(best_metric_value),"
-        f" min(best_metric_value) FROM experiment WHERE {where}"
-        " AND best_metric_name IS NOT NULL AND best_metric_value IS NOT NULL"
-        " GROUP BY project, best_metric_name, mode ORDER BY project, count(*), best_metric_name DESC, mode"
+class _Best(NamedTuple):
+    """Best values of one metric in one direction: how many, the highest and the lowest."""
+
+    metric: str
+    mode: str
+    values: int
+    high: float
+    low: float
+
+
+def _most_used(bests: Sequence[_Best]) -> tuple[str, float] | tuple[None, None]:
+    """The most used metric (of several the first by name) and the best value of it."""
+    together: dict[tuple[str, str], list[_Best]] = defaultdict(list)
+    for best in bests:
+        together[best.metric, best.mode].append(best)
+    if not together:
+        return None, None
+    (metric, mode), chosen = min(
+        together.items(),
+        key=lambda item: (-sum(best.values for best in item[1]), item[0][0], item[0][1] != "min"),
     )
-    rows = connection.execute(sql, args)
-    # The last row of a project wins: the order puts the most used metric there.
-    return {project: (name, low if mode == "min" else high) for project, name, mode, _, high, low in rows}
+    return metric, min(best.low for best in chosen) if mode == "min" else max(best.high for best in chosen)
 
 
 def _per_day(connection: sqlite3.Connection, live: Sql, now: float) -> tuple[tuple[str, int], ...]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runicorn_db import criteria as c
-from runicorn_db.conditions import SHORTEST_PHRASE, phrase, search_words
+from runicorn_db.conditions import SHORTEST_PHRASE, Sql, containing, phrase, search_words
 from runicorn_db.query import ExperimentQuery
 from runicorn_db.text import fold
 
@@ -81,6 +81,19 @@ def known_total(connection: sqlite3.Connection, wanted: Facets) -> int | None:
         return None
     marks = ", ".join("?" * len(tags))
     return _one(connection, f"SELECT count(DISTINCT experiment_seq) FROM live_tag WHERE tag IN ({marks})", tags)
+
+
+def word_source(wanted: Facets) -> Sql | None:
+    """FROM and WHERE that give, as `seq` and in its order, the experiments that contain some words.
+
+    None when `wanted` asks for something else too.
+    """
+    if not wanted.words or wanted.project is not None or wanted.statuses or wanted.tag_sets:
+        return None
+    if wanted.phrase is not None:
+        return "FROM (SELECT rowid AS seq FROM search_index WHERE search_index MATCH ?)", [wanted.phrase]
+    where, args = containing(wanted.words)
+    return f"FROM search_text WHERE {where}", args
 
 
 def tag_source(connection: sqlite3.Connection, wanted: Facets) -> tuple[str, list[str]] | None:

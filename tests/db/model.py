@@ -16,6 +16,7 @@ import regex
 
 from runicorn_db import labels
 from runicorn_db.criteria import Comparison, Date, Field, Has, Is, Metric, Number, Param, Status, Tag, Term, Text
+from runicorn_db.named_values import NamedValue
 from runicorn_db.query import Experiment, ExperimentQuery
 from runicorn_db.store import Store
 
@@ -214,7 +215,7 @@ def _number(row: Row, name: str, now: float) -> float | None:
         "age": now - row.created_at,
         "duration": row.duration_seconds,
         "size": row.size_bytes,
-        "files": row.file_count,
+        "files": None if row.size_bytes is None else row.file_count,
         "steps": row.step_count,
         "best": row.best_metric_value,
     }[name]
@@ -246,13 +247,27 @@ def ordered(rows: Iterable[Row], query: ExperimentQuery) -> list[Row]:
     """By the column, nulls last either way; ties by created_at, then id, in the direction of the sort."""
 
     def column(row: Row) -> float | str | None:
-        return getattr(row, query.order_by)
+        order = query.order_by
+        return ordering_value(row, order) if isinstance(order, NamedValue) else getattr(row, order)
 
-    known = [row for row in rows if column(row) is not None]
-    unknown = [row for row in rows if column(row) is None]
-    known.sort(key=lambda row: (column(row), row.created_at, row.id), reverse=query.order_desc)
-    unknown.sort(key=lambda row: (row.created_at, row.id), reverse=query.order_desc)
-    return known + unknown
+    kinds: dict[type, list[Row]] = {float: [], str: [], type(None): []}
+    for row in rows:
+        value = column(row)
+        kinds[float if isinstance(value, int) else type(value)].append(row)
+    for of_one_kind in kinds.values():
+        of_one_kind.sort(
+            key=lambda row: (0 if column(row) is None else column(row), row.created_at, row.id),
+            reverse=query.order_desc,
+        )
+    return [row for of_one_kind in kinds.values() for row in of_one_kind]
+
+
+def ordering_value(row: Row, value: NamedValue) -> float | str | None:
+    """What `row` is ordered by: of a parameter its number, or else the beginning of its text."""
+    if value.is_param:
+        text, number = row.params.get(value.name, (None, None))
+        return number if number is not None else text and text[:64]
+    return _metric_value(row, value.name, "" if value.which == "best" else value.which)
 
 
 def answer(rows: Iterable[Row], query: ExperimentQuery, now: float, folders: dict[str, str]) -> list[str]:

@@ -23,19 +23,20 @@ from runicorn_db.criteria import (
     Text,
     TextField,
 )
+from runicorn_db.named_values import NamedValue, Which
 from runicorn_db.query import MAX_SEARCH_LENGTH, ORDER_FIELDS, ExperimentQuery
 from tests.db.model import ROOTS, Row, Series
 
 NOW = 1_760_000_000.0
 DAY = 86400.0
 
-_NASTY = (
+NASTY = (
     *("resnet", "ResNet50", "Straße", "STRASSE", "caf\u00e9 au lait", "cafe\u0301", "100%", "a_b", "aXb", "50\\50"),
     *('say "hi"', "'; DROP TABLE", "学", "学习", "学习率", "深度学习模型", "İstanbul", "ΣΊΣΥΦΟΣ", "ﬁne", "Ǆ"),
     *("a", "ab", "abc", "ABC", "a*", "NEAR(a b)", "-x", "two  spaces", "tab\there", "😀😀😀", "null", "0", "\u0301"),
 )
 _CHARACTERS = st.sampled_from("aAbBéÉße\u0301s%_\"\\学习 '*😀")
-TEXTS = st.sampled_from(_NASTY) | st.text(_CHARACTERS, min_size=1, max_size=6)
+TEXTS = st.sampled_from(NASTY) | st.text(_CHARACTERS, min_size=1, max_size=6)
 EMPTY_TOO = st.just("") | TEXTS
 SHORT = st.sampled_from(["a", "学", "学习", "%", "_", "é", "ß", "ss", '"', "\\", " ", "AB", "\u0301", "😀"])
 WORDS = TEXTS | SHORT | st.builds(lambda text, size: text[:size], TEXTS, st.integers(1, 5))
@@ -61,8 +62,8 @@ def maybe(strategy: st.SearchStrategy) -> st.SearchStrategy:
     return st.none() | strategy
 
 
-_SERIES = st.builds(Series, last=maybe(VALUES), min=maybe(VALUES), max=maybe(VALUES))
-_PARAM_VALUES = st.one_of(
+SERIES = st.builds(Series, last=maybe(VALUES), min=maybe(VALUES), max=maybe(VALUES))
+PARAM_VALUES = st.one_of(
     st.sampled_from([("1", 1.0), ("0.001", 0.001), ("1000", 1000.0), ("true", 1.0), ("3", 3.0), ("NaN", None)]),
     st.tuples(TEXTS | NUMBER_TEXTS | ALMOST_NUMBERS, st.none()),
 )
@@ -87,8 +88,8 @@ ROWS = st.builds(
     hostname=maybe(TEXTS),
     description=maybe(TEXTS),
     tags=st.lists(TAGS, max_size=3, unique=True).map(lambda tags: tuple(sorted(tags))),
-    params=st.dictionaries(PARAMS, _PARAM_VALUES, max_size=2),
-    metrics=st.dictionaries(METRICS, _SERIES, max_size=3),
+    params=st.dictionaries(PARAMS, PARAM_VALUES, max_size=2),
+    metrics=st.dictionaries(METRICS, SERIES, max_size=3),
     size_bytes=maybe(COUNTS),
     file_count=COUNTS,
     step_count=COUNTS,
@@ -176,7 +177,10 @@ def _seldom(strategy: st.SearchStrategy, otherwise: object) -> st.SearchStrategy
     return st.integers(0, 3).flatmap(lambda choice: st.just(otherwise) if choice else strategy)
 
 
-ORDERS = st.fixed_dictionaries({"order_by": st.sampled_from(ORDER_FIELDS), "order_desc": st.booleans()})
+NAMED_VALUES = st.builds(
+    NamedValue, st.sampled_from([which for which in get_args(Which) if which != "param"]), METRICS
+) | st.builds(NamedValue, st.just("param"), PARAMS)
+ORDERS = st.fixed_dictionaries({"order_by": st.sampled_from(ORDER_FIELDS) | NAMED_VALUES, "order_desc": st.booleans()})
 QUERIES = st.builds(
     lambda order, **rest: ExperimentQuery(**order, **rest),
     order=ORDERS,

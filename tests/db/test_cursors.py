@@ -17,7 +17,7 @@ from runicorn_db.query import ORDER_FIELDS, ExperimentQuery, OrderField
 from runicorn_db.store import Store
 from tests.db import model
 from tests.db.model import Row
-from tests.db.strategies import ORDERS, TIMES, VALUES
+from tests.db.strategies import METRICS, ORDERS, PARAM_VALUES, PARAMS, SERIES, TIMES, VALUES
 
 FAR = 1.76e12
 """A time in milliseconds that was taken for seconds: past every slot of its own."""
@@ -56,6 +56,9 @@ def small_rows(prefix: str, size: int) -> st.SearchStrategy[list[Row]]:
         name=st.sampled_from(["", "a", "é", "学"]),
         size_bytes=st.none() | st.sampled_from([0, 1, 2**62]),
         duration_seconds=st.none() | VALUES,
+        best_metric_name=st.none() | METRICS,
+        metrics=st.dictionaries(METRICS, SERIES, max_size=3),
+        params=st.dictionaries(PARAMS, PARAM_VALUES, max_size=2),
     )
     return st.lists(row, max_size=size, unique_by=lambda row: row.id)
 

@@ -341,3 +341,21 @@ def test_a_pattern_that_backtracks_without_end_is_refused_in_time(store: Store) 
         with pytest.raises(InvalidQuery, match="takes too long"):
             ask(ExperimentQuery(filter=criteria))
     assert store.find(ExperimentQuery()).total == 1
+
+
+@pytest.mark.parametrize("asked", [{"tags": ("keep",)}, {"search": "resnet"}, {"search": "es"}])
+@pytest.mark.parametrize("text", ["is:deleted", "name:nothing or is:deleted", "is:missing", "-is:deleted"])
+def test_tags_and_words_outside_the_filter_look_where_the_filter_looks(
+    store: Store, asked: dict[str, object], text: str
+) -> None:
+    expected = fill(
+        store,
+        [
+            Row(id="live", tags=("keep",)),
+            Row(id="deleted", tags=("keep",), deleted_at=NOW),
+            Row(id="missing", tags=("keep",), is_missing=True),
+        ],
+    )
+    query = ExperimentQuery(filter=parse(text)[0], **asked)  # type: ignore[arg-type]
+    assert len(expected(query)) == 1
+    check(store, query, expected(query))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from runicorn_db import plan
+from runicorn_db import plan, summaries
 from runicorn_db.filter_language import parse
 from runicorn_db.query import ExperimentQuery, OrderField
 from runicorn_db.rows import read_detail
@@ -165,6 +165,37 @@ def test_words_and_tags_are_looked_up_and_not_scanned_for(store: Store) -> None:
     for tags in (("a",), ("a", "b")):
         page, _ = plans(store, ExperimentQuery(tags=tags, per_page=1, name="resnet"))
         assert re.search(r"SEARCH \w*tag\w* USING .*\(tag=\?", page)
+
+
+def test_words_too_short_for_the_text_index_are_looked_for_in_the_texts_alone(store: Store) -> None:
+    page, _ = plans(store, ExperimentQuery(search="v1 a", per_page=1))
+    assert "SCAN search_text" in page
+    assert not re.search(r"\bexperiment\b", page)
+
+
+def test_a_short_word_is_looked_for_only_where_the_long_ones_are(store: Store) -> None:
+    page, _ = plans(store, ExperimentQuery(search="v1 resnet", per_page=1))
+    assert "search_index VIRTUAL TABLE INDEX" in page
+    assert "SEARCH search_text USING INTEGER PRIMARY KEY" in page
+    assert "SCAN search_text" not in page
+
+
+@pytest.mark.parametrize("order_desc", [True, False])
+def test_the_ids_of_everything_are_read_in_an_index(store: Store, order_desc: bool) -> None:
+    with store.database.snapshot() as connection:
+        listener = Listener(connection)
+        plan.find_keys(listener, ExperimentQuery(order_desc=order_desc), None)  # type: ignore[arg-type]
+        assert listener.plans_of("") == ["SCAN experiment USING COVERING INDEX experiment_created"]
+
+
+def test_the_summary_of_everything_reads_no_rows(store: Store) -> None:
+    with store.database.snapshot() as connection:
+        listener = Listener(connection)
+        summaries.summarise(listener, ExperimentQuery())  # type: ignore[arg-type]
+        found = listener.plans_of("")
+    assert all("USING COVERING INDEX" in step for step in found)
+    (groups,) = (step for step in found if "experiment_aggregate" in step)
+    assert SORT not in groups
 
 
 def test_one_experiment_is_looked_up_by_its_id(store: Store) -> None:
