@@ -8,6 +8,7 @@ checkpoint races with a commit, and because its busy handler is not fair between
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import importlib.resources
 import os
@@ -15,16 +16,22 @@ import sqlite3
 import stat
 import threading
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 from pony import orm
-from pony.orm.core import DBException
+from pony.orm.core import DatabaseContainsIncorrectValue, DBException
 
 from runicorn_db import errors
 from runicorn_db.entities import define_entities
 from runicorn_db.patterns import begin_question, matches
+from runicorn_db.query import shown
 from runicorn_db.text import fold
+from runicorn_db.time_limits import within_limit
+
+# Pony only warns of a null that no table of ours allows, and hands it out.
+warnings.filterwarnings("error", category=DatabaseContainsIncorrectValue)
 
 APPLICATION_ID = 1383427689
 OLDEST_SQLITE = (3, 34, 0)
@@ -32,9 +39,13 @@ NETWORK_FILESYSTEMS = frozenset(
     {"9p", "afs", "beegfs", "ceph", "cifs", "fuse.ceph", "fuse.glusterfs", "fuse.s3fs", "fuse.sshfs", "gfs2"}
     | {"glusterfs", "gpfs", "lustre", "nfs", "nfs4", "ocfs2", "panfs", "pvfs2", "smb3", "smbfs"}
 )
-_CHECKPOINT_BYTES = 4 << 20
+_CHECKPOINT_BYTES = 16 << 20
 _TRUNCATE_BYTES = 48 << 20
+_RETRY_BYTES = 4 << 20
+_PATIENCE_MILLISECONDS = 4200
+"""Longer than two questions over HTTP take, one after the other, and shorter than other writers wait."""
 _LOCK_POLL_SECONDS = 0.004
+_LONGEST_REASON = 200
 
 
 class Interrupt:
@@ -84,6 +95,7 @@ class Database:
         self._watching: sqlite3.Connection | None = None
         self._watching_lock = threading.Lock()
         self._token = os.urandom(8).hex()
+        self._truncate_from = _TRUNCATE_BYTES
         check_sqlite()
         _prepare_file(self.path)
         self._identity = _identity(self.path)
@@ -146,7 +158,8 @@ class Database:
             with interrupt.watching(connection) if interrupt else contextlib.nullcontext():
                 connection.execute("BEGIN")
                 try:
-                    yield connection
+                    with within_limit(connection), damage_told():
+                        yield connection
                 finally:
                     if connection.in_transaction:
                         connection.execute("ROLLBACK")
@@ -171,6 +184,10 @@ class Database:
                 raise
             self._checkpoint(connection)
 
+    def give_way(self) -> None:
+        """Between two of many writes: who waits for the lock asks only now and then, and gets it now."""
+        time.sleep(3 * _LOCK_POLL_SECONDS)
+
     def stamp(self) -> str | None:
         """Another text after every change to the index, whoever made it; None where that cannot be told.
 
@@ -192,13 +209,20 @@ class Database:
             size = self.path.with_name(self.path.name + "-wal").stat().st_size
         except FileNotFoundError:
             return
-        if size > _CHECKPOINT_BYTES:
-            mode = "truncate" if size > _TRUNCATE_BYTES else "passive"
-            connection.execute("PRAGMA busy_timeout = 50")
-            # What is committed is safe in the log: a full disk or a long reader only puts this off.
-            with contextlib.suppress(sqlite3.OperationalError):
-                connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
-            connection.execute(f"PRAGMA busy_timeout = {int(self.timeout * 1000)}")
+        if size <= _CHECKPOINT_BYTES:
+            return
+        # Readers that follow each other without a gap never let the log begin anew: then they are waited for, and
+        # those that come meanwhile read the file itself. After one that took longer, only when the log has grown.
+        is_patient = size > self._truncate_from
+        connection.execute(f"PRAGMA busy_timeout = {_PATIENCE_MILLISECONDS if is_patient else 50}")
+        is_blocked = True
+        # What is committed is safe in the log: a full disk or a long reader only puts this off.
+        with contextlib.suppress(sqlite3.OperationalError):
+            mode = "truncate" if is_patient else "passive"
+            ((is_blocked, _, _),) = connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
+        connection.execute(f"PRAGMA busy_timeout = {int(self.timeout * 1000)}")
+        if is_patient:
+            self._truncate_from = size + _RETRY_BYTES if is_blocked else _TRUNCATE_BYTES
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
@@ -206,7 +230,12 @@ class Database:
         if not self._write_lock.acquire(timeout=self.timeout):
             raise errors.StoreBusy("Database is busy")
         try:
-            descriptor = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            try:
+                descriptor = os.open(self._lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            except OSError as error:
+                if error.errno == errno.ENOSPC:
+                    raise errors.StorageFull("Storage is full: nothing was changed") from error
+                raise errors.QueryFailed(f"Database query failed: {self._lock_path}: {error.strerror}") from error
             try:
                 while True:
                     try:
@@ -349,8 +378,8 @@ def _unusable_if_broken(path: Path) -> Iterator[None]:
         raise errors.IndexUnusable(f"{path} is in use by another process that does not let go: try again") from None
     except (sqlite3.Error, DBException, UnicodeDecodeError) as error:
         raise errors.NotAnIndex(
-            f"{path} cannot be used as an index ({error}); it was left alone: move it away and make it again with"
-            " runicorn-tui sync ROOT..., or name another file with --db"
+            f"{path} cannot be used as an index ({_reason(error)}); it was left alone: move it away and make it"
+            " again with runicorn-tui sync ROOT..., or name another file with --db"
         ) from error
 
 
@@ -365,9 +394,18 @@ def translated() -> Iterator[None]:
         raise _translate(cause) from error
     except sqlite3.Error as error:
         raise _translate(error) from error
-    except UnicodeDecodeError as error:
-        # Text of a damaged file.
+    except (UnicodeDecodeError, DatabaseContainsIncorrectValue) as error:
+        # Text of a damaged file, and nothing where no version of ours leaves it.
         raise errors.QueryFailed("Database query failed: the index holds damaged text") from error
+
+
+@contextlib.contextmanager
+def damage_told() -> Iterator[None]:
+    """For reading only: what is read is as we wrote it, unless the file was damaged where SQLite cannot see it."""
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise errors.QueryFailed("Database query failed: the index holds damaged values") from error
 
 
 def _translate(error: sqlite3.Error) -> errors.StoreError:
@@ -380,4 +418,13 @@ def _translate(error: sqlite3.Error) -> errors.StoreError:
         return errors.Interrupted("The question was taken back")
     if "user-defined function raised exception" in str(error):
         return errors.InvalidQuery("The regular expression takes too long: make it simpler")
-    return errors.QueryFailed(f"Database query failed: {error}")
+    if str(error).startswith("Could not decode to UTF-8"):
+        # Goes on with the bytes themselves.
+        return errors.QueryFailed("Database query failed: the index holds damaged text")
+    return errors.QueryFailed(f"Database query failed: {_reason(error)}")
+
+
+def _reason(error: Exception) -> str:
+    # Of a damaged schema SQLite quotes all lines, with whatever is in them.
+    line = str(error).partition("\n")[0][:_LONGEST_REASON]
+    return "".join(c if c.isprintable() else shown(c) for c in line)

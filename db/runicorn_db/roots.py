@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pony import orm
 
-from runicorn_db.database import Database, translated
+from runicorn_db.database import Database, damage_told, translated
 from runicorn_db.errors import InvalidQuery, UnknownRoot
 from runicorn_db.query import Problem, Root, shown
 from runicorn_db.text import is_unicode
@@ -23,7 +23,7 @@ def roots(database: Database) -> list[Root]:
             ).fetchall()
         )
     entity = database.entities.Root
-    with translated(), orm.db_session:
+    with translated(), damage_told(), orm.db_session:
         return [
             Root(
                 name=row.name,
@@ -57,7 +57,7 @@ def path_of(database: Database, name_or_path: str) -> str:
 
 def problems(database: Database) -> list[Problem]:
     entity = database.entities.Problem
-    with translated(), orm.db_session:
+    with translated(), damage_told(), orm.db_session:
         rows = orm.select((p.root.name, p.path, p.line, p.message, p.count) for p in entity)[:]
     found = [
         Problem(root=root, path=os.fsdecode(path), line=line, message=message, count=count)

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from runicorn_db import trash
-from runicorn_db.errors import CountChanged, InvalidQuery, StoreBusy, UnknownBatch
+from runicorn_db.errors import CountChanged, InvalidQuery, StorageFull, StoreBusy, UnknownBatch
 from runicorn_db.filter_language import parse
+from runicorn_db.outbox_thread import OutboxThread
 from runicorn_db.plan import describe
 from runicorn_db.query import Experiment, ExperimentQuery
 from runicorn_db.store import Store
@@ -281,7 +282,7 @@ def test_preview_says_what_a_deletion_would_take(store: Store) -> None:
     store.delete(["c"], source="tui")
     preview = store.preview_delete(["a", "b", "c", "x", "nothing"])
     assert (preview.total, preview.by_status) == (3, {"finished": 2, "failed": 1})
-    assert (preview.pinned, preview.running, preview.index_only) == (("b",), (), 0)
+    assert (preview.pinned, preview.running, preview.index_only) == (1, 0, 0)
     assert [experiment.id for experiment in (*preview.first, *preview.last)] == ["x", "b", "a"]
     assert (preview.created_from, preview.created_to) == (CREATED, CREATED + 10)
     assert preview.size_bytes == sum(store.get(name).experiment.size_bytes or 0 for name in "abx")
@@ -296,7 +297,7 @@ def test_a_preview_is_the_same_of_ids_and_of_a_snapshot_in_parts(
     monkeypatch.setattr(trash, "_PART", part)
     assert store.preview_delete(store.ids(ExperimentQuery())) == expected
     without = store.preview_delete(store.ids(ExperimentQuery()), takes_pinned=False)
-    assert replace(without, running=(), pinned=()) == store.preview_delete(list("acxz"))
+    assert replace(without, running=0, pinned=0) == store.preview_delete(list("acxz"))
     assert without.pinned == expected.pinned
 
 
@@ -364,7 +365,7 @@ def test_a_deletion_is_told_as_done_although_its_markers_must_wait(
 
     # The moment is forced: between the commit and the marker another process takes the write lock.
     with monkeypatch.context() as patch:
-        patch.setattr(Store, "flush_outbox", flush_while_another_writes)
+        patch.setattr(OutboxThread, "flush", flush_while_another_writes)
         assert store.delete(["a"], source="api").results == {"a": True}
     assert not (folder_of(root, "a") / ".deleted").exists()
 
@@ -419,3 +420,228 @@ def test_an_acknowledged_deletion_survives_kill_9_and_none_is_half_done(tmp_path
         assert store.flush_outbox() == 0
         assert acknowledged <= set(trashed(store))
     assert os.path.lexists(root / "vision/resnet/runs" / names[0] / ".deleted")
+
+
+def recycled(root: Path, name: str) -> Path:
+    return root / "runs/.recycle" / name
+
+
+def test_a_deletion_that_asks_for_it_moves_runs_of_07_as_07_does(store: Store, root: Path, fresh_store: Store) -> None:
+    store.annotate(["x"], add_tags=["t"])
+    store.delete(["a", "x"], source="tui", reason="junk", move_to_recycle=True)
+    assert folder_of(root, "a").exists()
+    assert not folder_of(root, "x").exists()
+    marker = json.loads((recycled(root, "x") / ".deleted").read_text())
+    assert list(marker) == ["deleted_at", "reason", "original_status", "original_path"]
+    assert (marker["reason"], marker["original_status"]) == ("junk", "finished")
+    assert marker["original_path"] == "vision/resnet"
+    assert json.loads((recycled(root, "x") / ".runicorn-tui.json").read_text()) == {"tags": ["t"]}
+    assert store.get("x").experiment.run_dir == str(recycled(root, "x"))
+    report = sync(store)
+    assert (report.changed, report.missing, report.restored, set(trashed(store))) == (2, 0, 0, {"a", "x"})
+    sync(fresh_store)
+    assert set(trashed(fresh_store)) == {"a", "x"}
+    store.restore(["x"])
+    assert not recycled(root, "x").exists()
+    assert not (folder_of(root, "x") / ".deleted").exists()
+    assert store.get("x").experiment.run_dir == str(folder_of(root, "x"))
+    assert sync(store).missing == 0
+    assert set(trashed(store)) == {"a"}
+
+
+def test_what_was_moved_to_recycle_can_be_purged(store: Store, root: Path) -> None:
+    store.delete(["x", "y"], source="tui", move_to_recycle=True)
+    assert store.purge(["x"], source="cli").errors == {}
+    assert os.listdir(root / "runs/.recycle") == ["y"]
+
+
+def test_the_original_taking_a_run_back_from_recycle_is_a_restore(store: Store, root: Path) -> None:
+    store.delete(["x"], source="tui", move_to_recycle=True)
+    recycled(root, "x").rename(folder_of(root, "x"))
+    (folder_of(root, "x") / ".deleted").unlink()
+    assert sync(store).restored == 1
+    assert trashed(store) == {}
+    store.delete(["x"], source="tui")
+    assert folder_of(root, "x").exists()
+    assert store.flush_outbox() == 0
+    assert set(trashed(store)) == {"x"}
+
+
+def test_a_running_experiment_is_not_moved_away_under_its_process(store: Store, root: Path) -> None:
+    write_run(root, "busy", layout="0.7", status="running", created_at=time.time())
+    sync(store)
+    store.delete(["busy"], source="tui", move_to_recycle=True)
+    assert folder_of(root, "busy").exists()
+    assert set(trashed(store)) == {"busy"}
+
+
+def test_a_place_in_recycle_that_is_taken_is_left_alone_and_the_deletion_holds(
+    store: Store, root: Path, fresh_store: Store
+) -> None:
+    recycled(root, "x").mkdir(parents=True)
+    (recycled(root, "x") / "precious").write_text("data")
+    store.delete(["x"], source="tui", move_to_recycle=True)
+    assert store.flush_outbox() == 1
+    assert (recycled(root, "x") / "precious").exists()
+    assert "x" in trashed(store)
+    store.restore(["x"])
+    assert store.flush_outbox() == 0
+    assert "x" not in trashed(store)
+    assert not (folder_of(root, "x") / ".deleted").exists()
+
+
+@pytest.mark.parametrize("is_deletion", [True, False])
+@pytest.mark.parametrize("has_moved", [True, False])
+def test_a_move_that_was_cut_off_is_finished_by_the_next_flush(
+    store: Store, root: Path, is_deletion: bool, has_moved: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not is_deletion:
+        store.delete(["x"], source="tui", move_to_recycle=True)
+    source, target = folder_of(root, "x"), recycled(root, "x")
+    if not is_deletion:
+        source, target = target, source
+    with monkeypatch.context() as patch:
+        # A crash right after the commit: nothing of the files is written.
+        patch.setattr(OutboxThread, "follow", lambda *_: None)
+        if is_deletion:
+            store.delete(["x"], source="tui", move_to_recycle=True)
+        else:
+            store.restore(["x"])
+    if has_moved:
+        if is_deletion:
+            write_json(source / ".deleted", {"deleted_at": trashed(store)["x"].deleted_at})
+        target.parent.mkdir(exist_ok=True)
+        source.rename(target)
+    with Store(store.path) as other:
+        assert other.flush_outbox() == 0
+        assert other.get("x").experiment.run_dir == str(target)
+    assert not source.exists()
+    assert (target / ".deleted").exists() == is_deletion
+    sync(store)
+    assert ("x" in trashed(store)) == is_deletion
+
+
+def test_an_undo_can_be_redone_for_exactly_what_the_batch_held(store: Store, root: Path) -> None:
+    batch = store.delete(["a", "b", "x", "y"], source="tui", reason="junk").batch
+    assert batch is not None
+    store.restore(["a"])
+    assert store.restore_batch(batch).changed == 3
+    store.delete(["b"], source="cli")
+    result = store.redo_batch(batch)
+    assert (result.changed, result.batch) == (2, batch)
+    assert result.results == {"b": True, "x": True, "y": True}
+    assert sorted(store.batch_ids(batch)) == ["x", "y"]
+    assert trashed(store)["x"].delete_reason == "junk"
+    assert (store.batches()[-1].count, store.batches()[-1].remaining) == (4, 2)
+    assert (folder_of(root, "x") / ".runicorn-tui.json").exists()
+    assert live(store) == {"a", "c", "z"}
+    assert store.restore_batch(batch).changed == 2
+    assert store.redo_batch(batch).changed == 2
+    with pytest.raises(UnknownBatch):
+        store.redo_batch(99)
+
+
+def test_a_batch_that_was_never_taken_back_has_nothing_to_redo(store: Store) -> None:
+    batch = store.delete(["a"], source="tui").batch
+    assert store.redo_batch(batch or 0).results == {}
+
+
+@pytest.fixture
+def large_store(tmp_path: Path) -> Iterator[Store]:
+    """2,500 experiments; their files are of no interest."""
+    with Store(tmp_path / "large.db") as store:
+        store.add_root(tmp_path)
+        with store.database.writing() as connection:
+            connection.executemany(
+                "INSERT INTO experiment (seq, id, root_id, path, layout, project, name, status, created_at, updated_at,"
+                " recorded_status, size_bytes) VALUES (?, ?, 1, ?, '0.4', 'p', 'n', 'finished', ?, ?, 'finished', 1)",
+                [(seq, f"run-{seq:04d}", b"gone/%d" % seq, seq, seq) for seq in range(1, 2501)],
+            )
+        yield store
+
+
+def test_a_deletion_of_many_lets_other_writers_in_and_is_one_batch(large_store: Store) -> None:
+    waited: list[float] = []
+    seen: list[int] = []
+    is_over = threading.Event()
+
+    def write() -> None:
+        with Store(large_store.path) as other:
+            while not is_over.is_set():
+                began = time.perf_counter()
+                with other.database.writing() as connection:
+                    waited.append(time.perf_counter() - began)
+                    (count,) = connection.execute("SELECT count(*) FROM experiment WHERE live = 0").fetchone()
+                    seen.append(count)
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        result = large_store.delete_matching(ExperimentQuery(project="p"), source="api", expected_total=2500)
+    finally:
+        is_over.set()
+        thread.join()
+    assert (result.matched, result.changed) == (2500, 2500)
+    (batch,) = large_store.batches()
+    assert (batch.id, batch.count, batch.remaining, batch.size_bytes) == (result.batch, 2500, 2500, 2500)
+    # Other writers saw parts of it, whole ones only.
+    assert {1000, 2000} & set(seen)
+    assert set(seen) <= {0, 1000, 2000, 2500}
+    assert large_store.restore_batch(batch.id).changed == 2500
+
+
+def test_a_thousand_ids_are_one_commit(large_store: Store, tmp_path: Path) -> None:
+    ids = large_store.id_list(large_store.ids(ExperimentQuery())[:1000])
+    stamp = large_store.stamp()
+    with Store(large_store.path) as other:
+        before = other.stamp()
+        assert large_store.delete(ids, source="api").changed == 1000
+        assert other.stamp() != before
+    assert large_store.stamp() != stamp
+    with large_store.database.snapshot() as connection:
+        assert connection.execute("SELECT count(DISTINCT deleted_at) FROM experiment").fetchone() == (1,)
+
+
+def test_what_fails_after_parts_were_deleted_says_so(large_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    move = trash.move_to_trash
+
+    def full_at_the_end(connection: object, keys: list[int], **options: object) -> object:
+        if len(keys) < 1000:
+            raise StorageFull("Storage is full: nothing was changed")
+        return move(connection, keys, **options)  # type: ignore[arg-type]
+
+    # A disk that is full at just this moment.
+    monkeypatch.setattr(trash, "move_to_trash", full_at_the_end)
+    sentence = r"Storage is full: 2,000 experiments were changed before that \(batch 1\), the others were not"
+    with pytest.raises(StorageFull, match=sentence):
+        large_store.delete(large_store.ids(ExperimentQuery()), source="cli")
+    assert large_store.batches()[0].remaining == 2000
+
+
+def test_a_root_where_nothing_can_be_moved_keeps_its_runs_and_the_deletion_holds(
+    directory_of_ordinary_user: Path,
+) -> None:
+    root = directory_of_ordinary_user / "root"
+    write_run(root, "x", layout="0.7")
+    with Store(directory_of_ordinary_user / "i.db") as store:
+        store.add_root(root)
+        sync(store)
+        (root / "runs").chmod(0o500)
+        store.delete(["x"], source="tui", move_to_recycle=True)
+        assert store.flush_outbox() == 1
+        with store.database.snapshot() as connection:
+            assert connection.execute("SELECT error FROM outbox").fetchone() == ("Permission denied",)
+        sync(store)
+        assert set(trashed(store)) == {"x"}
+        (root / "runs").chmod(0o700)
+        assert store.flush_outbox() == 0
+        assert recycled(root, "x").exists()
+
+
+def test_a_link_in_the_place_of_recycle_is_not_followed(store: Store, root: Path, tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (root / "runs/.recycle").symlink_to(tmp_path / "outside")
+    store.delete(["x"], source="tui", move_to_recycle=True)
+    assert store.flush_outbox() == 1
+    assert folder_of(root, "x").exists()
+    assert os.listdir(tmp_path / "outside") == []

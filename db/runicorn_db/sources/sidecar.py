@@ -6,7 +6,6 @@ walks from the root to the run directory without following links.
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import secrets
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from runicorn_db.sources.files import JsonProblem, Unreadable, clean_text, open_directory, read_json_object, reason_of
+from runicorn_db.sources.removal import make_durable
 from runicorn_db.sources.values import tags_in, text_or_none, time_or_none
 
 SIDECAR_NAME: Final = b".runicorn-tui.json"
@@ -111,9 +111,13 @@ def update_sidecar(root: str, path: bytes, values: Mapping[str, Any], *, remove:
             _remove(directory, SIDECAR_NAME)
 
 
-def write_marker(root: str, path: bytes, *, deleted_at: float, reason: str, original_status: str) -> None:
-    """Write the `.deleted` marker as Runicorn 0.1 to 0.6 writes it. Raises NotWritable."""
-    content = {"deleted_at": deleted_at, "reason": reason, "original_status": original_status}
+def write_marker(
+    root: str, path: bytes, *, deleted_at: float, reason: str, original_status: str, original_path: str | None = None
+) -> None:
+    """Write the `.deleted` marker as Runicorn 0.1 to 0.6 does, with `original_path` as 0.7. Raises NotWritable."""
+    content: dict[str, object] = {"deleted_at": deleted_at, "reason": reason, "original_status": original_status}
+    if original_path is not None:
+        content["original_path"] = original_path
     with _run_directory(root, path) as directory:
         _replace(directory, MARKER_NAME, content)
 
@@ -156,7 +160,7 @@ def _replace(directory: int, name: bytes, content: Mapping[str, Any]) -> None:
     except OSError:
         os.unlink(temporary, dir_fd=directory)
         raise
-    _make_durable(directory)
+    make_durable(directory)
 
 
 def _remove(directory: int, name: bytes) -> None:
@@ -164,13 +168,4 @@ def _remove(directory: int, name: bytes) -> None:
         os.unlink(name, dir_fd=directory)
     except FileNotFoundError:
         return
-    _make_durable(directory)
-
-
-def _make_durable(directory: int) -> None:
-    try:
-        os.fsync(directory)
-    except OSError as error:
-        # Some network file systems cannot flush a directory; the entry itself is already there.
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise
+    make_durable(directory)
