@@ -9,9 +9,9 @@ import csv
 import shutil
 import sys
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TextIO
 
 import click
 
@@ -45,7 +45,8 @@ def write_bytes(data: bytes) -> None:
 class JsonArray:
     """One JSON array, written as its items become known, an item a line. Leave the `with` block to close it."""
 
-    def __init__(self) -> None:
+    def __init__(self, write: Callable[[bytes], object] = write_bytes) -> None:
+        self._write = write
         self._opening = b"["
 
     def __enter__(self) -> JsonArray:
@@ -53,13 +54,13 @@ class JsonArray:
 
     def add(self, items: Iterable[object]) -> None:
         for item in items:
-            write_bytes(self._opening + b"\n" + to_json(item))
+            self._write(self._opening + b"\n" + to_json(item))
             self._opening = b","
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         # After an error the array stays open: half a list must not pass for a whole one.
         if error is None:
-            write_bytes(b"[]\n" if self._opening == b"[" else b"\n]\n")
+            self._write(b"[]\n" if self._opening == b"[" else b"\n]\n")
 
 
 # CSV
@@ -75,8 +76,8 @@ def csv_cell(value: Cell) -> Cell:
 class CsvTable:
     """CSV as RFC 4180 has it, written row by row; None is an empty cell."""
 
-    def __init__(self, header: Sequence[str]) -> None:
-        self._writer = csv.writer(sys.stdout, lineterminator="\r\n")
+    def __init__(self, header: Sequence[str], file: TextIO | None = None) -> None:
+        self._writer = csv.writer(file or sys.stdout, lineterminator="\r\n")
         self._writer.writerow([csv_cell(title) for title in header])
 
     def add(self, rows: Iterable[Sequence[Cell]]) -> None:

@@ -1,4 +1,4 @@
-"""What `rm` and `restore` share: ids from beginnings of ids, and the answer id by id."""
+"""What `rm`, `restore` and `purge` share: ids from beginnings of ids, and the answer id by id."""
 
 from __future__ import annotations
 
@@ -58,12 +58,20 @@ def print_result(
     `answer` is more to say in the JSON.
     """
     succeeded = sum(results.values())
-    for experiment_id, reason in errors.items():
-        output.note(f"{experiment_id}: {reason}")
+    note_failures(errors)
     if as_json:
         all_results = {**results, **dict.fromkeys(errors, False)}
         counts = {verb: succeeded, "failed": len(errors)}
         output.write_json({**counts, **(answer or {}), "results": all_results, "errors": errors})
+    return exit_code(succeeded, errors)
+
+
+def note_failures(errors: Mapping[str, str]) -> None:
+    for experiment_id, reason in errors.items():
+        output.note(f"{experiment_id}: {reason}")
+
+
+def exit_code(succeeded: int, errors: Mapping[str, str]) -> int:
     if not errors:
         return OK
     if succeeded:

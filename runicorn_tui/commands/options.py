@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from runicorn_db.criteria import Criteria
+from runicorn_db.query import DEFAULT_DELETE_REASON
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -20,6 +21,14 @@ db = click.option(
 )
 json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 csv = click.option("--csv", "as_csv", is_flag=True, help="Print CSV (RFC 4180).")
+reason = click.option(
+    "--reason", metavar="TEXT", default=DEFAULT_DELETE_REASON, help=f"Kept with the deletion ({DEFAULT_DELETE_REASON})."
+)
+move_to_recycle = click.option(
+    "--move-to-recycle",
+    is_flag=True,
+    help="Move run directories of Runicorn 0.7 to its .recycle folder too, where it looks for deleted runs.",
+)
 roots = click.argument("roots", nargs=-1, type=click.Path(path_type=Path), metavar="[ROOT]...")
 ids = click.argument("prefixes", nargs=-1, metavar="[ID]...")
 
@@ -35,6 +44,17 @@ def server(command: Command) -> Command:
 def examples(*lines: str) -> str:
     """An epilog that shows command lines as they are typed."""
     return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def duration(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    """The callback of an option that takes a duration as the filter language writes it, such as `30d`; seconds."""
+    from runicorn_db.errors import InvalidQuery
+    from runicorn_db.policy import read_duration
+
+    try:
+        return None if value is None else read_duration(value)
+    except InvalidQuery as error:
+        raise click.BadParameter(str(error), ctx, param) from error
 
 
 FILTER_TERMS = """\b

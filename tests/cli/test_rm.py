@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,14 @@ import pexpect
 import pytest
 
 from runicorn_db.store import Store
+from runicorn_tui.progress import ProgressLine
 from tests.cli.conftest import CREATED, Run, write_run
+from tests.db.runs import write_run as write_any_run
+
+
+def write_new_run(root: Path, run_id: str) -> Path:
+    """A run directory as Runicorn 0.7 leaves it."""
+    return write_any_run(root, run_id, layout="0.7", steps=[{"loss": 1.0}])
 
 
 def listed(run: Run, db: Path) -> set[str]:
@@ -162,6 +170,68 @@ def test_ctrl_c_keeps_the_deletion_and_the_next_sync_writes_its_files(
     assert listed(run, many) == {"a1", "a2", "b1", "b2"}
     run("sync", root, "--db", many)
     assert len(list(root.glob("scratch/*/runs/*/.deleted"))) == 1001
+
+
+def test_ctrl_c_stops_between_two_parts_and_what_went_can_be_taken_back(
+    run: Run, many: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show = ProgressLine.show
+
+    def show_and_interrupt(line: ProgressLine, act: str, done: int, total: int) -> None:
+        show(line, act, done, total)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    # The moment is forced, the way from the signal to the exit code is the real one.
+    with monkeypatch.context() as patch:
+        patch.setattr(ProgressLine, "show", show_and_interrupt)
+        result = run("rm", "--where", "project:scratch", "--yes", "--json", "--db", many)
+
+    assert result.code == 130
+    assert f"Moved 1,000 experiments to the trash. Undo: runicorn-tui restore --batch 1 --db {many}" in result.err
+    assert "Interrupted: 1 experiment not touched." in result.err
+    assert (result.json["deleted"], result.json["batch"]) == (1000, 1)
+    assert listed(run, many) == {"a1", "a2", "b1", "b2", "many1000"}
+    assert run("restore", "--batch", 1, "--db", many).code == 0
+    assert list(root.glob("scratch/*/runs/*/.deleted")) == []
+
+
+def test_a_part_that_fails_leaves_the_way_back_to_the_parts_before(
+    run: Run, many: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show = ProgressLine.show
+    blockers: list[sqlite3.Connection] = []
+
+    def show_and_lock(line: ProgressLine, act: str, done: int, total: int) -> None:
+        show(line, act, done, total)
+        if not blockers:
+            blockers.append(sqlite3.connect(many, isolation_level=None))
+            blockers[0].execute("BEGIN IMMEDIATE")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ProgressLine, "show", show_and_lock)
+        result = run("rm", "--where", "project:scratch", "--yes", "--db", many)
+    blockers[0].close()
+
+    assert result.code == 1
+    assert "Moved 1,000 experiments to the trash. Undo: runicorn-tui restore --batch 1" in result.err
+    assert listed(run, many) == {"a1", "a2", "b1", "b2", "many1000"}
+
+
+def test_a_run_of_runicorn_0_7_is_moved_to_its_recycle_folder_when_asked(run: Run, tmp_path: Path) -> None:
+    root, db = tmp_path / "new", tmp_path / "new.db"
+    kept, moved = (write_new_run(root, name) for name in ("r1", "r2"))
+    run("sync", root, "--db", db)
+
+    run("rm", "r1", "--yes", "--db", db)
+    result = run("rm", "r2", "--move-to-recycle", "--yes", "--db", db)
+
+    assert result.code == 0
+    assert kept.exists()
+    assert not moved.exists()
+    assert (root / "runs" / ".recycle" / "r2").is_dir()
+    assert run("restore", "r1", "r2", "--db", db).code == 0
+    assert moved.exists()
+    assert listed(run, db) == {"r1", "r2"}
 
 
 def test_the_preview_shows_both_ends_and_how_many_lie_between(run: Run, many: Path) -> None:
