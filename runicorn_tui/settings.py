@@ -32,6 +32,12 @@ def _help(sentence: str) -> dict[str, str]:
     return {"help": sentence}
 
 
+ACCESS_LOGS = ("off", "text", "json")
+
+_NEVER_IN_A_FILE = "token"
+"""A project file is shared and committed; `token_file` names a file that is checked to be private."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that can be set, with its default. `explanations()` gives the sentence for each."""
@@ -46,12 +52,37 @@ class Settings:
     watch: bool = field(
         default=True, metadata=_help("Keep the index equal to the roots while the browser or the server runs.")
     )
+    restore: bool = field(
+        default=True, metadata=_help("Begin as the browser was left: columns, order, filter and marks.")
+    )
     running_interval: float = field(default=2.0, metadata=_help("Seconds between two looks at running experiments."))
     full_interval: float = field(default=60.0, metadata=_help("Seconds between two full scans of the roots."))
     allowed_hosts: tuple[str, ...] = field(
         default=(), metadata=_help("Further names REST clients may call this server by.")
     )
-
+    unix_socket: Path | None = field(
+        default=None, metadata=_help("Serve REST in this socket file, for you alone, instead of on a port.")
+    )
+    token_file: Path | None = field(
+        default=None,
+        metadata=_help("File with the token REST clients must send; needed to listen beyond this machine."),
+    )
+    token: str = field(
+        default="", repr=False, metadata=_help("The same token; only in the environment, never in a file of settings.")
+    )
+    require_peer: bool = field(
+        default=False, metadata=_help("Refuse REST clients of whom the system does not tell which user they are.")
+    )
+    read_only: bool = field(default=False, metadata=_help("Refuse every REST request that would change something."))
+    cors_origin: str = field(
+        default="", metadata=_help("The one other web origin whose pages may use REST, such as https://lab.example.")
+    )
+    trusted_proxies: tuple[str, ...] = field(
+        default=(), metadata=_help("Addresses of proxies whose X-Forwarded-For names the REST client.")
+    )
+    query_timeout: float = field(default=2.0, metadata=_help("Seconds that one REST question to the index may take."))
+    access_log: str = field(default="off", metadata=_help("A line on stderr for each REST request: off, text or json."))
+    metrics: bool = field(default=False, metadata=_help("Answer Prometheus under /metrics."))
     rate_limits: tuple[tuple[str, int], ...] = field(
         default=(),
         metadata=_help(
@@ -60,9 +91,11 @@ class Settings:
     )
 
     def __post_init__(self) -> None:
+        if self.access_log not in ACCESS_LOGS:
+            raise InvalidSetting(f"access_log must be off, text or json, not '{self.access_log}'", "access_log")
         if not 0 <= self.port <= 65535:
             raise InvalidSetting(f"port must be from 0 to 65535, not {self.port}", "port")
-        for name in ("running_interval", "full_interval"):
+        for name in ("running_interval", "full_interval", "query_timeout"):
             if not 0.1 <= getattr(self, name) <= 86400:
                 sentence = f"{name} must be from 0.1 to 86400 seconds, not {getattr(self, name)}"
                 raise InvalidSetting(sentence, name)
@@ -117,6 +150,8 @@ def _read_file(path: Path) -> dict[str, Any]:
     except ValueError as error:
         raise InvalidSetting(f"{path}: not valid TOML: {error}") from error
     hints = get_type_hints(Settings)
+    if _NEVER_IN_A_FILE in document:
+        raise InvalidSetting(f"{path}: a token must not stand here: name a file of its own with token_file")
     for name in document:
         if name not in hints:
             raise InvalidSetting(f"{path}: unknown setting '{name}'; known are {', '.join(hints)}")

@@ -13,6 +13,7 @@ import msgspec
 from runicorn_api.contract import EXPERIMENT_FIELDS, STEP_COLUMN
 from runicorn_api.json_body import to_json
 from runicorn_db.query import (
+    Batch,
     ChangeResult,
     Experiment,
     ExperimentDetail,
@@ -26,6 +27,9 @@ from runicorn_db.query import (
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 JSON_UTF8 = "application/json; charset=utf-8"
+
+BATCH_FIELDS = ("id", "created_at", "source", "reason", "query", "count", "remaining", "size_bytes")
+"""What the trash says of a deletion batch, in this order."""
 
 _ROWS_AT_ONCE = 1024
 
@@ -143,12 +147,32 @@ def write_change(change: ChangeResult, done: str) -> dict[str, object]:
 
 
 def write_matching(result: MatchingResult) -> dict[str, object]:
-    # One durable commit takes all that match or none, so no experiment can fail by itself.
+    # What somebody else deleted in between is in the trash all the same: no experiment can fail by itself.
     return {
         "deleted": result.matched,
         "failed": 0,
         "batch": result.batch,
         "query_time_ms": _milliseconds(result.query_time_ms),
+    }
+
+
+def write_batches(batches: Sequence[Batch]) -> dict[str, object]:
+    return {"batches": [{name: getattr(batch, name) for name in BATCH_FIELDS} for batch in batches]}
+
+
+def write_held(batch: int, experiments: Sequence[Experiment | None]) -> dict[str, object]:
+    """What is left of a batch; None for what left the index since."""
+    return {"batch": batch, "experiments": [write_experiment(row) for row in experiments if row is not None]}
+
+
+def write_paging(total: int, page: int, per_page: int, query_time_ms: float) -> dict[str, object]:
+    return {
+        "total": total,
+        "page": page,
+        "per_page": per_page,
+        "has_next": page * per_page < total,
+        "has_prev": page > 1 and total > 0,
+        "query_time_ms": _milliseconds(query_time_ms),
     }
 
 

@@ -28,6 +28,7 @@ DELETE_MATCHING_FIELDS: Mapping[str, str] = {
     "query": "Filters of the list by name, without `include_deleted`.",
     "expected_total": "How many experiments the list counted for this query. Required.",
     "reason": BATCH_DELETE_FIELDS["reason"],
+    "dry_run": BATCH_DELETE_FIELDS["dry_run"],
     "all": "`true` is needed for a query without any filter, which takes every experiment.",
 }
 
@@ -44,6 +45,7 @@ class DeleteMatching:
     query: ExperimentQuery
     expected_total: int
     reason: str
+    dry_run: bool
 
 
 def read_batch_delete(body: bytes) -> BatchDelete:
@@ -67,7 +69,12 @@ def read_delete_matching(body: bytes) -> DeleteMatching:
     is_all = _read_flag(values, "all")
     if query.is_unfiltered and not is_all:
         raise InvalidQuery('query is empty: add "all": true to delete every experiment')
-    return DeleteMatching(query=query, expected_total=_read_total(values), reason=_read_reason(values))
+    return DeleteMatching(
+        query=query,
+        expected_total=_read_total(values),
+        reason=_read_reason(values),
+        dry_run=_read_flag(values, "dry_run"),
+    )
 
 
 def _read_object(body: bytes, known: Mapping[str, str]) -> dict[str, Any]:

@@ -8,7 +8,9 @@ from typing import Any, Literal
 from urllib.parse import quote, unquote_to_bytes, urlencode
 
 from runicorn_api.forms import FILTER, FLAG, LIST, NUMBER, STEP_RANGE, TEXT, Form, StepRange, integer
+from runicorn_db.criteria import STATUSES
 from runicorn_db.errors import InvalidQuery
+from runicorn_db.named_values import NamedValue
 from runicorn_db.query import (
     MAX_DOWNSAMPLE,
     MAX_PAGE,
@@ -60,16 +62,38 @@ class Parameter:
     form: Form
     role: Literal["filter", "paging", "answer"]
     doc: str
+    allowed: tuple[str, ...] = ()
+    max_length: int | None = None
+
+    @property
+    def schema(self) -> dict[str, object]:
+        """What a value may be, as JSON Schema."""
+        schema: dict[str, object] = dict(self.form.schema)
+        if self.allowed and self.form.is_list:
+            schema["items"] = {"type": "string", "enum": self.allowed}
+        elif self.allowed:
+            schema = {"type": "string", "enum": self.allowed}
+        if self.max_length is not None:
+            schema["maxLength"] = self.max_length
+        return schema
 
 
-def _row(name: str, form: Form, role: Literal["filter", "paging", "answer"], doc: str) -> Parameter:
-    return Parameter(name=name, form=form, role=role, doc=doc)
+def _row(
+    name: str,
+    form: Form,
+    role: Literal["filter", "paging", "answer"],
+    doc: str,
+    *,
+    allowed: tuple[str, ...] = (),
+    max_length: int | None = None,
+) -> Parameter:
+    return Parameter(name=name, form=form, role=role, doc=doc, allowed=allowed, max_length=max_length)
 
 
 LIST_PARAMETERS = (
     _row("project", TEXT, "filter", "Exactly this project, case-sensitive."),
     _row("name", TEXT, "filter", "Exactly this experiment name, case-sensitive."),
-    _row("status", LIST, "filter", "Any of `running`, `finished`, `failed`, `interrupted`."),
+    _row("status", LIST, "filter", "Any of `running`, `finished`, `failed`, `interrupted`.", allowed=STATUSES),
     _row("tags", LIST, "filter", "All of these tags, case-sensitive."),
     _row(
         "search",
@@ -77,6 +101,7 @@ LIST_PARAMETERS = (
         "filter",
         'Every word occurs in project, name or description, whatever its case; `"two words"` is one word. '
         f"At most {MAX_SEARCH_LENGTH} characters.",
+        max_length=MAX_SEARCH_LENGTH,
     ),
     _row("created_after", NUMBER, "filter", "Created at this Unix time or later."),
     _row("created_before", NUMBER, "filter", "Created at this Unix time or earlier."),
@@ -87,10 +112,16 @@ LIST_PARAMETERS = (
     _row("roots", LIST, "filter", "In any of these roots, by name."),
     _row("page", integer(1, MAX_PAGE), "paging", "Page number from 1."),
     _row("per_page", integer(1, MAX_PER_PAGE), "paging", f"Experiments a page, 1 to {MAX_PER_PAGE}."),
-    _row("order_by", TEXT, "paging", f"One of {', '.join(f'`{name}`' for name in ORDER_FIELDS)}. Nulls come last."),
+    _row(
+        "order_by",
+        TEXT,
+        "paging",
+        f"One of {', '.join(f'`{name}`' for name in ORDER_FIELDS)}. Nulls come last.",
+        allowed=ORDER_FIELDS,
+    ),
     _row("order_desc", FLAG, "paging", "Largest first."),
     _row("cursor", TEXT, "paging", "The `next_cursor` of the page before, instead of `page`."),
-    _row("fields", LIST, "answer", "Only these fields of each experiment."),
+    _row("fields", LIST, "answer", "Only these fields of each experiment.", allowed=EXPERIMENT_FIELDS),
 )
 
 METRICS_PARAMETERS = (
@@ -104,7 +135,27 @@ METRICS_PARAMETERS = (
     ),
 )
 
+TRASH_PARAMETERS = (
+    _row(
+        "batch",
+        integer(1, 999_999_999),
+        "filter",
+        "What this deletion batch still holds, the newest experiment first, instead of all batches.",
+    ),
+    _row("page", integer(1, MAX_PAGE), "paging", "Page number from 1."),
+    _row("per_page", integer(1, MAX_PER_PAGE), "paging", f"Batches or experiments a page, 1 to {MAX_PER_PAGE}."),
+)
+
 FILTER_PARAMETERS = tuple(row for row in LIST_PARAMETERS if row.role == "filter")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrashQuery:
+    """Which page of the deletion batches, or of what is left of one of them."""
+
+    batch: int | None = None
+    page: int = 1
+    per_page: int = 50
 
 
 def read_pairs(query_string: str) -> list[tuple[str, str]]:
@@ -165,6 +216,11 @@ def read_list(query_string: str) -> tuple[ExperimentQuery, tuple[str, ...]]:
     return ExperimentQuery(**values), names
 
 
+def read_trash(query_string: str) -> TrashQuery:
+    """Which part of the trash a request asks for."""
+    return TrashQuery(**read_parameters(TRASH_PARAMETERS, query_string))
+
+
 def read_filters(query_string: str) -> ExperimentQuery:
     """Which experiments a summary is about: the filters of the list."""
     return ExperimentQuery(**read_parameters(FILTER_PARAMETERS, query_string))
@@ -202,8 +258,10 @@ def read_metrics(experiment_id: str, query_string: str) -> MetricsQuery:
 def write_query(query: ExperimentQuery) -> str:
     """The query string that asks for the same experiments: what differs from the defaults.
 
-    Raises InvalidQuery for a query that no query string can say, such as a tag with a comma in it.
+    Raises InvalidQuery for a query that no query string can say: a tag with a comma in it, an order by a metric.
     """
+    if isinstance(query.order_by, NamedValue):
+        raise InvalidQuery(f"order_by must be one of {', '.join(ORDER_FIELDS)}, not '{shown(query.order_by)}'")
     plain = ExperimentQuery()
     rows = {row.name: row for row in LIST_PARAMETERS}
     changed = [f.name for f in fields(query) if getattr(query, f.name) != getattr(plain, f.name)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import falcon
 
 from runicorn_api import answers, bodies, contract
@@ -59,13 +61,20 @@ class BatchRestore:
 
 
 class DeleteMatching:
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, readers: Readers) -> None:
         self._store = store
+        self._readers = readers
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         contract.read_nothing(req.query_string)
         asked = bodies.read_delete_matching(req.bounded_stream.read())
+        # A filter that takes too long is refused here, before it holds up everybody who writes.
+        self._readers.rows(lambda: self._store.find(replace(asked.query, per_page=1)))
         result = self._store.delete_matching(
-            asked.query, source="api", reason=asked.reason, expected_total=asked.expected_total
+            asked.query,
+            source="api",
+            reason=asked.reason,
+            expected_total=asked.expected_total,
+            dry_run=asked.dry_run,
         )
         answers.send(resp, answers.write_matching(result))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -33,6 +34,8 @@ class Form:
     label: str
     read: Callable[[str, str], Any]
     write: Callable[[str, Any], str]
+    schema: Mapping[str, object]
+    """The same for machines: JSON Schema."""
     json_types: tuple[type, ...] = (str,)
     is_list: bool = False
 
@@ -151,15 +154,37 @@ def _write_step_range(_name: str, value: StepRange) -> str:
     return f"{'' if low is None else low}:{'' if high is None else high}"
 
 
-TEXT = Form(label="string", read=_read_text, write=_write_text)
-LIST = Form(label="list of strings", read=_read_list, write=_write_list, is_list=True)
-NUMBER = Form(label="number", read=_read_number, write=_write_number, json_types=(int, float))
-FLAG = Form(label="boolean", read=_read_flag, write=_write_flag, json_types=(bool,))
-FILTER = Form(label="string", read=_read_filter, write=_write_filter)
-STEP_RANGE = Form(label="string", read=_read_step_range, write=_write_step_range)
+_PLAIN_TEXT = {"type": "string", "pattern": "^[^\\u0000]*$"}
+
+TEXT = Form(label="string", read=_read_text, write=_write_text, schema=_PLAIN_TEXT)
+LIST = Form(
+    label="list of strings",
+    read=_read_list,
+    write=_write_list,
+    schema={"type": "array", "items": _PLAIN_TEXT},
+    is_list=True,
+)
+NUMBER = Form(
+    label="number",
+    read=_read_number,
+    write=_write_number,
+    schema={"type": "number", "minimum": -sys.float_info.max, "maximum": sys.float_info.max},
+    json_types=(int, float),
+)
+FLAG = Form(label="boolean", read=_read_flag, write=_write_flag, schema={"type": "boolean"}, json_types=(bool,))
+FILTER = Form(
+    label="string", read=_read_filter, write=_write_filter, schema={"type": "string", "format": "runicorn-filter"}
+)
+STEP_RANGE = Form(
+    label="string",
+    read=_read_step_range,
+    write=_write_step_range,
+    schema={"type": "string", "format": "runicorn-step-range", "pattern": "^(-?[0-9]+:(-?[0-9]+)?|:-?[0-9]+)$"},
+)
 
 
 def integer(low: int, high: int) -> Form:
     """A form for the integers from `low` to `high`: ASCII digits only."""
     read = partial(_read_integer, low, high)
-    return Form(label="integer", read=read, write=_write_integer, json_types=(int,))
+    schema = {"type": "integer", "minimum": low, "maximum": high}
+    return Form(label="integer", read=read, write=_write_integer, schema=schema, json_types=(int,))

@@ -47,6 +47,8 @@ class RateLimiter:
         self._max_clients = max_clients
         self._lock = threading.Lock()
         self._clients: OrderedDict[str, dict[str, array[float]]] = OrderedDict()
+        self.refused = 0
+        """Requests over a limit since the start."""
 
     def __len__(self) -> int:
         return len(self._clients)
@@ -59,6 +61,8 @@ class RateLimiter:
             is_allowed = len(times) < limit
             if is_allowed:
                 times.append(now)
+            else:
+                self.refused += 1
             return _allowance(times, limit, now, is_allowed)
 
     def peek(self, client: str, route: str, limit: int) -> Allowance:

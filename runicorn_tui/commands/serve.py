@@ -8,11 +8,15 @@ import click
 
 from runicorn_tui.commands import options
 from runicorn_tui.exit_codes import INTERRUPTED, OK
+from runicorn_tui.settings import ACCESS_LOGS, explanations
 
 if TYPE_CHECKING:
     from runicorn_db.store import Store
     from runicorn_tui.settings import Settings
     from runicorn_tui.stopping import Stopping
+
+_SAID = explanations()
+_PATH = click.Path(path_type=Path)
 
 
 @click.command(
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
     epilog=options.examples(
         "runicorn-tui serve",
         "runicorn-tui serve ~/runs --port 8080",
+        "runicorn-tui serve --unix-socket ~/.runicorn.sock",
         "curl 'http://127.0.0.1:23300/api/v2/experiments?status=failed'",
     ),
 )
@@ -34,17 +39,24 @@ if TYPE_CHECKING:
     metavar="NAME",
     help="A further name that clients may call this server by; may be given again.",
 )
+@click.option("--unix-socket", type=_PATH, metavar="PATH", help=_SAID["unix_socket"])
+@click.option("--token-file", type=_PATH, metavar="PATH", help=_SAID["token_file"])
+@click.option("--require-peer", is_flag=True, help=_SAID["require_peer"])
+@click.option("--read-only", is_flag=True, help=_SAID["read_only"])
+@click.option("--cors-origin", metavar="URL", help=_SAID["cors_origin"])
+@click.option(
+    "--trusted-proxy",
+    "trusted_proxies",
+    multiple=True,
+    metavar="ADDRESS",
+    help="A proxy whose X-Forwarded-For names the client; may be given again.",
+)
+@click.option("--query-timeout", type=float, metavar="SECONDS", help=_SAID["query_timeout"])
+@click.option("--access-log", type=click.Choice(ACCESS_LOGS), metavar="STYLE", help=_SAID["access_log"])
+@click.option("--metrics", is_flag=True, help=_SAID["metrics"])
 @click.option("--no-rate-limit", is_flag=True, help="Take any number of requests.")
 @click.option("--no-watch", is_flag=True, help="Read new roots once, and then nothing more.")
-def command(
-    roots: tuple[Path, ...],
-    db: Path | None,
-    host: str | None,
-    port: int | None,
-    allowed_hosts: tuple[str, ...],
-    no_rate_limit: bool,
-    no_watch: bool,
-) -> int:
+def command(roots: tuple[Path, ...], no_rate_limit: bool, no_watch: bool, **flags: object) -> int:
     """Serve the index over REST until Ctrl-C or SIGTERM.
 
     Prints `Serving http://HOST:PORT/api` once every experiment of new roots can be asked for; known roots are
@@ -55,8 +67,11 @@ def command(
     from runicorn_tui.settings import load
     from runicorn_tui.stopping import Stopping
 
-    flags = {"db": db, "host": host, "port": port, "allowed_hosts": allowed_hosts or None}
-    settings = load({**flags, "rate_limit": False if no_rate_limit else None, "watch": False if no_watch else None})
+    # What was not given, flags and lists too, leaves the settings as they are.
+    given = {name: value or None for name, value in flags.items()}
+    # A port of 0 is one.
+    given |= {"port": flags["port"], "query_timeout": flags["query_timeout"]}
+    settings = load({**given, "rate_limit": False if no_rate_limit else None, "watch": False if no_watch else None})
     check_settings(settings)
     with Stopping() as stopping:
         store, names = open_with_roots(settings, roots)
@@ -68,7 +83,7 @@ def command(
 def _serve(store: Store, names: tuple[str, ...], settings: Settings, stopping: Stopping) -> None:
     from runicorn_db.watch import Watcher
     from runicorn_tui import output
-    from runicorn_tui.rest import make_server
+    from runicorn_tui.rest import hints, make_server
 
     watcher = Watcher(
         store,
@@ -89,6 +104,8 @@ def _serve(store: Store, names: tuple[str, ...], settings: Settings, stopping: S
             store.flush_in_background()
         server.start()
         click.echo(f"Serving {server.url}")
+        for hint in hints(settings):
+            output.note(hint)
         stopping.wait()
         output.note("Stopping.")
     finally:

@@ -254,8 +254,9 @@ def serve() -> Iterator[Serve]:
     servers: list[Server] = []
 
     def start(store: Store, **settings: Any) -> Client:
+        unix_socket = settings.pop("unix_socket", None)
         app = create_app(store, ServerSettings(**{"version": "1.2.3", "rate_limits": None} | settings))
-        servers.append(Server(app, port=0))
+        servers.append(Server(app, port=0, unix_socket=unix_socket))
         servers[-1].start()
         return Client(servers[-1].address)
 

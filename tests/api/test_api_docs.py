@@ -3,16 +3,30 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
+from dataclasses import replace
+from http.client import HTTPConnection
+from itertools import pairwise
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from runicorn_api.bodies import BATCH_DELETE_FIELDS, BATCH_RESTORE_FIELDS, DELETE_MATCHING_FIELDS
-from runicorn_api.contract import EXPERIMENT_FIELDS, LIST_PARAMETERS, METRICS_PARAMETERS, write_query
+from runicorn_api.contract import (
+    EXPERIMENT_FIELDS,
+    LIST_PARAMETERS,
+    METRICS_PARAMETERS,
+    TRASH_PARAMETERS,
+    TrashQuery,
+    write_query,
+)
 from runicorn_api.forms import FLAG
 from runicorn_api.ratelimit import DEFAULT_RATE_LIMITS
 from runicorn_db.query import ExperimentQuery
+from runicorn_db.store import Store
+from runicorn_db.sync import sync
 
 TEXT = (Path(__file__).parents[2] / "docs" / "api.md").read_text("utf-8")
 SECTIONS = {part.split("\n", 1)[0]: part for part in TEXT.split("\n## ")}
@@ -46,6 +60,13 @@ def test_the_parameters_of_series_are_documented_as_they_are() -> None:
     assert documented == [(row.name, row.form.label, row.doc) for row in METRICS_PARAMETERS]
 
 
+def test_the_parameters_of_the_trash_are_documented_as_they_are() -> None:
+    documented = [(cells[0].strip("`"), cells[1], cells[2], cells[3]) for cells in rows("Trash")]
+    plain = TrashQuery()
+    defaults = {row.name: str(getattr(plain, row.name) or "") for row in TRASH_PARAMETERS}
+    assert documented == [(row.name, row.form.label, defaults[row.name], row.doc) for row in TRASH_PARAMETERS]
+
+
 @pytest.mark.parametrize(
     ("action", "fields"),
     [
@@ -75,16 +96,18 @@ def names_in(value: object) -> Iterator[str]:
 
 def test_every_field_of_every_answer_is_documented(writable) -> None:
     first = "20240101_120000_000001"
+    writable.post("batch-delete", {"exp_ids": ["20240101_130000_000002"]})
     answers = {
         "List experiments": writable.list(),
         "One experiment": {k: v for k, v in writable.get(f"/v2/experiments/{first}").items() if k != "experiment"},
         "Metric series": writable.series(first, "metric_names=loss&downsample=3"),
         "Summary": {**writable.get("/v2/analytics/summary"), "by_status": {}},
         "Health": writable.get("/health"),
+        "Trash": [writable.get("/v2/trash"), {**writable.get("/v2/trash", {"batch": 1}), "experiments": []}],
         "Moving to the trash": [
             writable.post("batch-delete", {"exp_ids": [first]}),
             writable.post("batch-restore", {"exp_ids": [first]}),
-            writable.post("delete-matching", {"query": {"project": "vision"}, "expected_total": 3}),
+            writable.post("delete-matching", {"query": {"project": "vision"}, "expected_total": 2}),
         ],
     }
     values = {"finished", "failed", "running", "interrupted", "accuracy", "loss", "learning_rate", first}
@@ -103,11 +126,50 @@ def test_the_rate_limits_are_documented_as_they_are() -> None:
         f"{v2}/batch-delete": limits["write"],
         f"{v2}/batch-restore": limits["write"],
         f"{v2}/delete-matching": limits["write"],
+        "/api/v2/trash": limits["other"],
         "/api/v2/analytics/summary": limits["other"],
         "/api/health": limits["other"],
+        "/openapi.json": limits["other"],
+        "/docs": limits["other"],
     }
 
 
 def test_the_example_of_the_list_is_what_would_be_written() -> None:
     query = ExperimentQuery(status=("finished",), best_metric_min=0.9, order_by="best_metric_value")
     assert f"/api/v2/experiments?{write_query(query)}'" in TEXT
+
+
+EXAMPLE_ID = "20250114_153045_a1b2c3"
+
+
+def examples() -> list[str]:
+    """The command lines of the document, each on one line."""
+    blocks = re.findall(r"^```bash\n(.*?)^```$", TEXT.replace("\\\n", " "), re.DOTALL | re.MULTILINE)
+    return [line for block in blocks for line in block.splitlines()]
+
+
+def test_every_example_is_a_request_with_curl() -> None:
+    assert all(line.startswith("curl ") for line in examples())
+    assert len(examples()) == TEXT.count("\ncurl ")
+
+
+@pytest.mark.parametrize("line", examples())
+def test_every_example_is_answered(line: str, store: Store, serve, runs, root_writer) -> None:
+    root_writer((replace(runs[0], id=EXAMPLE_ID),))
+    sync(store)
+    client = serve(store)
+    # What an example has to guess is what this index says.
+    batch = store.delete([runs[1].id], source="api").batch
+    failed = client.list("status=failed")["total"]
+    line = line.replace("batch=7", f"batch={batch}").replace('"expected_total": 12', f'"expected_total": {failed}')
+    words = shlex.split(line)
+    options = dict(pairwise(words))
+    url = urlsplit(next(word for word in words if word.startswith("http://127.0.0.1:23300/")))
+    name, _, value = options.get("-H", "Accept: */*").partition(": ")
+    connection = HTTPConnection(*client.address, timeout=10)
+    body = options.get("-d")
+    connection.request("GET" if body is None else "POST", f"{url.path}?{url.query}", body, {name: value})
+    response = connection.getresponse()
+    answer = response.read()
+    connection.close()
+    assert response.status == 200, answer

@@ -154,8 +154,9 @@ def test_a_fault_of_ours_is_logged_and_told_without_its_inside(empty_store, serv
     assert [record.exc_info[0] for record in caplog.records] == [ZeroDivisionError]
 
 
-def test_a_meta_method_is_refused_in_the_one_shape(client) -> None:
-    assert client.refusal("WEBSOCKET", "/api/health", status=400)
+def test_a_word_that_falcon_keeps_for_itself_is_a_method_like_any_other(client) -> None:
+    sentence = client.refusal("WEBSOCKET", "/api/health", status=405)
+    assert sentence == "WebSocket is not allowed here: use GET or HEAD"
 
 
 def test_questions_are_asked_in_two_threads_only(store: Store, serve, monkeypatch: pytest.MonkeyPatch) -> None:

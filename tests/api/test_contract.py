@@ -23,6 +23,7 @@ from runicorn_api.contract import (
 from runicorn_db.criteria import STATUSES
 from runicorn_db.errors import InvalidQuery
 from runicorn_db.filter_language import parse
+from runicorn_db.named_values import NamedValue
 from runicorn_db.query import ORDER_FIELDS, Experiment, ExperimentQuery, MetricsQuery
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=40)
@@ -64,7 +65,8 @@ def test_every_row_is_documented_in_a_sentence() -> None:
 
 
 def test_listed_fields_are_fields_of_an_experiment() -> None:
-    assert {field.name for field in fields(Experiment)} - {"root", "is_pinned", "is_missing"} == set(EXPERIMENT_FIELDS)
+    of_others = {"root", "is_pinned", "is_missing", "values"}
+    assert {field.name for field in fields(Experiment)} - of_others == set(EXPERIMENT_FIELDS)
     documented = "id project name status created_at best_metric_name best_metric_value pid run_dir"
     assert list(EXPERIMENT_FIELDS[:9]) == documented.split()
 
@@ -324,3 +326,12 @@ def test_written_text_is_plain_ascii() -> None:
     text = write_query(ExperimentQuery(project="übung &=#", tags=("精度", "b")))
     assert text.isascii()
     assert parse_qsl(text) == [("project", "übung &=#"), ("tags", "精度,b")]
+
+
+@pytest.mark.parametrize("text", ["max.acc", "acc", "param.lr"])
+def test_an_order_by_a_metric_is_for_screen_and_command_line_alone(text: str) -> None:
+    allowed = r"^order_by must be one of created_at, updated_at, best_metric_value, status, name, .*, not "
+    with pytest.raises(InvalidQuery, match=allowed):
+        read_list(f"order_by={text}")
+    with pytest.raises(InvalidQuery, match=allowed):
+        write_query(ExperimentQuery(order_by=NamedValue.parse(text)))

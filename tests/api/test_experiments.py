@@ -414,6 +414,17 @@ def test_delete_matching_stops_when_the_number_has_changed(writable) -> None:
     assert writable.list()["total"] == 8
 
 
+def test_a_dry_run_of_delete_matching_counts_and_changes_nothing(writable) -> None:
+    asked = {"query": {"project": "vision"}, "expected_total": 3, "dry_run": True}
+
+    answer = writable.post("delete-matching", asked)
+
+    assert (answer["deleted"], answer["failed"], answer["batch"]) == (3, 0, None)
+    assert writable.list("project=vision")["total"] == 3
+    writable.post("delete-matching", {**asked, "expected_total": 2}, status=409)
+    assert "dry_run must be true or false" in writable.refused_post("delete-matching", {**asked, "dry_run": 1})
+
+
 def test_delete_matching_takes_everything_only_when_told_so(writable) -> None:
     assert writable.refused_post("delete-matching", {"query": {}, "expected_total": 8}).startswith("query is empty")
     assert writable.list()["total"] == 8

@@ -89,9 +89,11 @@ def test_other_origins_are_refused_whatever_the_method(client, origin: str, meth
     assert client.request(method, target, b'{"exp_ids": ["x"]}', headers | JSON).status == 403
 
 
-def test_an_origin_of_the_settings_is_allowed(empty_store: Store, serve) -> None:
-    client = serve(empty_store, own_origins=("https://lab.example",))
-    assert client.request("GET", "/api/health", headers={"Origin": "https://lab.example"}).status == 200
+def test_the_origin_of_the_settings_is_allowed_and_told_so(empty_store: Store, serve) -> None:
+    client = serve(empty_store, cors_origin="https://lab.example")
+    status, headers, _ = client.raw(raw_get("Host: localhost", "Origin: https://lab.example"))
+    assert (status, headers["access-control-allow-origin"]) == (200, "https://lab.example")
+    assert "Origin" in headers["vary"]
     assert (
         client.refusal("GET", "/api/health", headers={"Origin": "http://lab.example"}, status=403)
         == "Origin not allowed"

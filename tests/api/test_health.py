@@ -14,7 +14,8 @@ def test_health_has_the_documented_shape(store: Store, serve) -> None:
     before = time.time()
     health = serve(store, syncing=lambda: True).get("/health")
     names = [file.name for file in files("runicorn_db").joinpath("migrations").iterdir()]
-    assert list(health) == ["status", "version", "timestamp", "syncing", "database", "experiments", "roots"]
+    documented = ["status", "version", "timestamp", "syncing", "database", "experiments", "roots"]
+    assert list(health) == [*documented, "problems", "rate_limits"]
     assert (health["status"], health["version"], health["syncing"], health["experiments"]) == ("ok", "1.2.3", True, 8)
     assert before <= health["timestamp"] <= time.time()
     assert health["database"] == {
@@ -27,6 +28,19 @@ def test_health_has_the_documented_shape(store: Store, serve) -> None:
     assert (root["name"], root["experiments"], root["state"], root["problem"]) == ("lab", 8, "ok", None)
 
 
+def test_the_limits_in_force_and_what_they_refused_are_told(store: Store, serve) -> None:
+    client = serve(store, rate_limits={"list": 1})
+    for _ in range(3):
+        client.request("GET", "/api/v2/experiments")
+    assert client.get("/health")["rate_limits"] == {
+        "window_seconds": 60,
+        "limits": {"list": 1, "detail": 200, "metrics": 100, "write": 10, "other": 60},
+        "clients": 1,
+        "refused": 2,
+    }
+    assert serve(store, rate_limits=None).get("/health")["rate_limits"] is None
+
+
 def test_nothing_is_syncing_unless_told(empty_store: Store, serve) -> None:
     assert serve(empty_store).get("/health")["syncing"] is False
 
@@ -36,7 +50,7 @@ def test_a_root_that_is_gone_degrades_health(store: Store, serve, tmp_path: Path
     sync(store)
     health = serve(store).get("/health")
     assert health["status"] == "degraded"
-    assert health["roots"][0]["problem"]
+    assert health["problems"] == [f"lab: {health['roots'][0]['problem']}"]
     assert health["experiments"] == 8
 
 
@@ -47,6 +61,7 @@ def test_a_damaged_index_degrades_health_and_fails_lists(empty_store: Store, ser
     health = client.get("/health")
     assert (health["status"], health["experiments"], health["roots"]) == ("degraded", None, [])
     assert health["database"]["path"] == str(empty_store.path)
+    assert health["problems"] == ["Database query failed: no such table: experiment"]
     sentence = client.refused("/v2/experiments", status=500)
     assert sentence == "Database query failed: no such table: experiment"
 

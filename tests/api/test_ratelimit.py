@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from runicorn_api.ratelimit import DEFAULT_RATE_LIMITS, RateLimiter
 from runicorn_db.store import Store
+from tests.conftest import scaled
 
 
 class Clock:
@@ -91,6 +93,20 @@ def test_the_clients_seen_last_are_remembered(clock: Clock) -> None:
     assert len(limiter) == 2
     assert not limiter.admit("a", "list", 1).is_allowed
     assert limiter.admit("b", "list", 1).is_allowed
+
+
+@pytest.mark.torture
+def test_a_flood_of_clients_takes_little_memory_and_frees_nobody_who_keeps_asking(clock: Clock) -> None:
+    limiter = RateLimiter(clock=clock)
+    process = psutil.Process()
+    limiter.admit("steady", "list", 1)
+    before = process.memory_info().rss
+    for number in range(scaled(60_000, 1_000_000)):
+        limiter.admit(f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255} {number >> 24}", "list", 100)
+        if number % 5_000 == 0:
+            assert not limiter.admit("steady", "list", 1).is_allowed
+    assert len(limiter) == 10_000
+    assert process.memory_info().rss - before < 20 << 20
 
 
 @given(st.lists(st.floats(0, 30), max_size=60), st.integers(1, 5))

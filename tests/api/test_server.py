@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import http.client
+import logging
 import os
 import socket
 import subprocess
@@ -10,11 +11,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import psutil
 import pytest
 
 from runicorn_api.app import ServerSettings, create_app
-from runicorn_api.server import CannotListen, PortTaken, Server
+from runicorn_api.exchanges import Exchange
+from runicorn_api.listening import PortTaken
+from runicorn_api.server import _STOP_SECONDS, OncePerSecond, Server
 from runicorn_db.query import ExperimentQuery
 from runicorn_db.store import Store
 
@@ -47,38 +49,23 @@ def test_an_ipv6_address_is_served_and_written_in_brackets(app) -> None:
         connection.close()
 
 
-def test_a_taken_port_is_told_with_its_owner_and_a_way_out(app) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        with pytest.raises(PortTaken) as error:
-            Server(app, port=port)
-    sentence = str(error.value)
-    assert sentence.startswith(f"Port {port} on 127.0.0.1 is taken by ")
-    assert f"(pid {os.getpid()})" in sentence
-    assert sentence.endswith("--port 0 for any free one")
-
-
-def test_an_owner_that_cannot_be_seen_is_another_process(app, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(kind: str) -> None:
-        raise psutil.AccessDenied
-
-    monkeypatch.setattr(psutil, "net_connections", refuse)
-    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(PortTaken, match="is taken by another process"):
+def test_a_taken_address_is_told(app) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken, pytest.raises(PortTaken):
         Server(app, port=taken.getsockname()[1])
 
 
-@pytest.mark.parametrize(
-    ("host", "port", "sentence"),
-    [
-        ("no.such.host.invalid", 0, "Host 'no.such.host.invalid' is not known on this machine"),
-        ("203.0.113.1", 0, "Cannot listen on 203.0.113.1:0: Cannot assign requested address"),
-        ("127.0.0.1", 70000, "Cannot listen on 127.0.0.1:70000: a port is a number from 0 to 65535"),
-    ],
-)
-def test_an_address_that_cannot_be_served_is_told(app, host: str, port: int, sentence: str) -> None:
-    with pytest.raises(CannotListen) as error:
-        Server(app, host, port)
-    assert str(error.value) == sentence
+def test_a_socket_file_is_served_and_removed_at_the_end(empty_store: Store, tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    app = create_app(empty_store, ServerSettings(version="1"))
+    with Server(app, unix_socket=path) as server:
+        assert server.url == f"unix:{path}"
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(path))
+            client.sendall(b"GET /api/health HTTP/1.1\r\n" + HEAD + b"\r\n")
+            answer = b"".join(iter(lambda: client.recv(65536), b""))
+        assert answer.startswith(b"HTTP/1.1 200 OK")
+        assert b"X-RateLimit-Remaining: 59" in answer
+    assert not path.exists()
 
 
 def test_stopping_an_idle_server_is_quick_and_frees_the_port(app) -> None:
@@ -140,6 +127,100 @@ def test_an_answer_under_way_is_sent_to_its_end_when_the_server_stops(empty_stor
         assert version.encode() in response.read()
         stopping.result(timeout=10)
     connection.close()
+
+
+def test_requests_that_wait_for_their_turn_are_answered_before_the_server_stops(empty_store: Store) -> None:
+    entered, release = threading.Semaphore(0), threading.Event()
+
+    def syncing() -> bool:
+        entered.release()
+        return release.wait(10)
+
+    server = Server(create_app(empty_store, ServerSettings(version="1", syncing=syncing)), port=0)
+    server.start()
+    # More than there are threads.
+    clients = [socket.create_connection(server.address, timeout=10) for _ in range(20)]
+    for client in clients:
+        client.sendall(b"GET /api/health HTTP/1.1\r\n" + HEAD + b"\r\n")
+    for _ in range(8):
+        assert entered.acquire(timeout=10)
+    with ThreadPoolExecutor() as pool:
+        stopping = pool.submit(server.stop)
+        assert server._stopping.wait(10)
+        release.set()
+        for client in clients:
+            assert b"".join(iter(lambda c=client: c.recv(65536), b"")).startswith(b"HTTP/1.1 200 OK")
+            client.close()
+        stopping.result(timeout=10)
+
+
+def test_a_request_that_never_ends_holds_up_the_stop_for_a_few_seconds_only(
+    empty_store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _STOP_SECONDS == 5
+    monkeypatch.setattr("runicorn_api.server._STOP_SECONDS", 0.5)
+    entered, release = threading.Event(), threading.Event()
+
+    def syncing() -> bool:
+        entered.set()
+        return release.wait(20)
+
+    server = Server(create_app(empty_store, ServerSettings(version="1", syncing=syncing)), port=0)
+    server.start()
+    with socket.create_connection(server.address, timeout=10) as client:
+        client.sendall(b"GET /api/health HTTP/1.1\r\n" + HEAD + b"\r\n")
+        assert entered.wait(10)
+        began = time.monotonic()
+        server.stop()
+        assert 0.5 <= time.monotonic() - began < 5
+        release.set()
+
+
+def test_a_client_that_asks_on_and_on_does_not_hold_up_the_stop(app) -> None:
+    server = Server(app, port=0)
+    server.start()
+    asking = threading.Event()
+
+    def ask() -> None:
+        with socket.create_connection(server.address, timeout=10) as client:
+            while True:
+                try:
+                    client.sendall(b"GET /api/health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                    if not client.recv(65536):
+                        return
+                except OSError:
+                    return
+                asking.set()
+
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(ask)
+        assert asking.wait(10)
+        began = time.monotonic()
+        server.stop()
+        assert time.monotonic() - began < 2
+        asked.result(timeout=10)
+
+
+def test_observers_are_told_of_every_answer_also_of_what_was_no_request(empty_store: Store) -> None:
+    told: list[Exchange] = []
+    app = create_app(empty_store, ServerSettings(version="1"))
+    with Server(app, port=0, observers=(told.append,)) as server:
+        for request in (b"GET /api/v2/experiments/x?y=1 HTTP/1.1\r\n" + HEAD + b"\r\n", b"GARBAGE\r\n\r\n"):
+            with socket.create_connection(server.address, timeout=10) as client:
+                client.sendall(request)
+                body = b"".join(iter(lambda c=client: c.recv(65536), b"")).partition(b"\r\n\r\n")[2]
+            assert told[-1].size_bytes == len(body)
+    asked, garbage = told
+    assert (asked.client, asked.method, asked.target) == ("127.0.0.1", "GET", "/api/v2/experiments/x?y=1")
+    assert (asked.route, asked.status) == ("/api/v2/experiments/{experiment_id}", 400)
+    assert 0 < asked.seconds < 5
+    assert (garbage.method, garbage.target, garbage.route, garbage.status) == ("-", "-", "none", 400)
+
+
+def test_one_record_a_second_is_logged() -> None:
+    calm = OncePerSecond()
+    record = logging.LogRecord("x", logging.WARNING, "x", 1, "x", (), None)
+    assert [calm.filter(record) for _ in range(3)] == [True, False, False]
 
 
 PROGRAM = """
@@ -267,7 +348,7 @@ def test_a_refused_client_that_vanishes_leaves_no_connection_behind(app) -> None
 
 
 def test_a_refused_client_that_never_stops_sending_is_cut_off(client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runicorn_api.server._LINGER_SECONDS", 0.0)
+    monkeypatch.setattr("runicorn_api.channel._LINGER_SECONDS", 0.0)
     with socket.create_connection(client.address, timeout=10) as connection:
         connection.sendall(b"GARBAGE\r\n\r\n")
         assert connection.recv(65536).startswith(b"HTTP/1.0 400")

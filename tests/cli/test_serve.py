@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from runicorn_tui.rest import hints
+from runicorn_tui.settings import Settings
 from tests.cli.conftest import CREATED, Run, write_run
 
 Serve = Callable[..., "subprocess.Popen[str]"]
@@ -168,6 +170,132 @@ def test_an_address_beyond_this_machine_is_refused_with_the_way_out(run: Run, db
 
     assert result.code == 2
     assert "ssh -L 23300:127.0.0.1:23300" in result.err
+
+
+def private_file(path: Path, text: str) -> Path:
+    path.write_text(text)
+    path.chmod(0o600)
+    return path
+
+
+def status(port: int, path: str, headers: dict[str, str] | None = None, body: str | None = None) -> int:
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET" if body is None else "POST", path, body, headers or {})
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer.status
+
+
+@pytest.mark.parametrize("is_file", [True, False])
+def test_a_token_is_asked_for_and_opens_the_server_to_other_machines(
+    serve: Serve, db: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_file: bool
+) -> None:
+    arguments: tuple[object, ...] = ()
+    if is_file:
+        arguments = ("--token-file", private_file(tmp_path / "token", "right-token\n"))
+    else:
+        monkeypatch.setenv("RUNICORN_TUI_TOKEN", "right-token")
+    process = serve("--db", db, "--host", "0.0.0.0", *arguments)
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    assert line.startswith("Serving http://0.0.0.0:")
+    port = int(line.rpartition(":")[2].partition("/")[0])
+
+    assert status(port, "/api/health") == 401
+    assert status(port, "/api/health", {"Authorization": "Bearer right-tokem"}) == 401
+    assert status(port, "/api/health", {"Authorization": "bearer right-token"}) == 200
+
+
+def test_a_token_file_that_others_can_read_is_refused(run: Run, db: Path, tmp_path: Path) -> None:
+    path = tmp_path / "token"
+    path.write_text("right-token")
+    path.chmod(0o644)
+
+    result = run("serve", "--db", db, "--token-file", path)
+
+    assert (result.code, result.out) == (2, "")
+    assert f"chmod 600 {path}" in result.err
+    assert "right-token" not in result.err
+
+
+def test_a_socket_file_is_served_with_the_way_to_it_from_elsewhere(serve: Serve, db: Path, tmp_path: Path) -> None:
+    path = tmp_path / "socket"
+    process = serve("--db", db, "--unix-socket", path)
+    assert process.stdout is not None
+    assert process.stdout.readline() == f"Serving unix:{path}\n"
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(path))
+        client.sendall(b"GET /api/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        assert client.recv(65536).startswith(b"HTTP/1.1 200 OK")
+    process.send_signal(signal.SIGTERM)
+
+    err = process.communicate(timeout=30)[1]
+    assert f"curl --unix-socket {path} http://localhost/api/health" in err
+    assert f"ssh -L 23300:{path} {socket.gethostname()}, then http://127.0.0.1:23300/api" in err
+    assert not path.exists()
+
+
+def test_a_server_for_reading_with_a_log_and_metrics(serve: Serve, db: Path) -> None:
+    process = serve("--db", db, "--read-only", "--metrics", "--access-log", "json", "--query-timeout", "9")
+    port = port_of(process)
+    kind = {"Content-Type": "application/json"}
+
+    assert status(port, "/api/v2/experiments/batch-delete", kind, '{"exp_ids": ["a1"]}') == 403
+    assert get(port, "/api/v2/experiments")["total"] == 4
+    assert status(port, "/metrics") == 200
+    process.send_signal(signal.SIGTERM)
+    lines = [json.loads(line) for line in process.communicate(timeout=30)[1].splitlines() if line.startswith("{")]
+    assert [(line["target"], line["status"]) for line in lines] == [
+        ("/api/v2/experiments/batch-delete", 403),
+        ("/api/v2/experiments", 200),
+        ("/metrics", 200),
+    ]
+
+
+def test_the_origin_and_the_proxy_of_the_flags_are_believed(serve: Serve, db: Path) -> None:
+    port = port_of(
+        serve("--db", db, "--cors-origin", "https://lab.example", "--trusted-proxy", "127.0.0.1", "--require-peer")
+    )
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    remaining = []
+    for client in ("10.0.0.1", "10.0.0.2"):
+        connection.request("GET", "/api/health", headers={"Origin": "https://lab.example", "X-Forwarded-For": client})
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.getheader("Access-Control-Allow-Origin") == "https://lab.example"
+        remaining.append(answer.getheader("X-RateLimit-Remaining"))
+    connection.close()
+
+    assert remaining == ["59", "59"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--cors-origin", "*"), "cors_origin must be one origin"),
+        (("--cors-origin", "https://lab.example/path"), "cors_origin must be one origin"),
+        (("--trusted-proxy", "proxy.lab"), "trusted_proxies must be IP addresses"),
+        (("--query-timeout", "0"), "query_timeout must be from 0.1"),
+        (("--access-log", "xml"), "'xml' is not one of"),
+        (("--host", "0.0.0.0"), "--token-file"),
+    ],
+)
+def test_what_cannot_be_meant_is_a_usage_error(run: Run, db: Path, arguments: tuple[str, ...], sentence: str) -> None:
+    result = run("serve", "--db", db, *arguments)
+
+    assert result.code == 2
+    assert sentence in result.err
+
+
+def test_what_the_system_cannot_tell_is_said_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("runicorn_api.peers.TABLES", (tmp_path / "none", tmp_path / "none6"))
+
+    (hint,) = hints(Settings())
+    assert "every user of this machine can use the server" in hint
+    (hint,) = hints(Settings(require_peer=True))
+    assert "every client is refused" in hint
+    assert hints(Settings(token="abc")) == []
 
 
 def test_unknown_rate_limits_are_refused(run: Run, db: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,6 +29,7 @@ def test_a_flag_beats_the_environment_beats_the_project_beats_the_user_beats_the
 def test_every_kind_of_setting_can_stand_in_a_file(tmp_path: Path) -> None:
     (tmp_path / PROJECT_FILE).write_text(
         'db = "index.db"\nhost = "::1"\nwatch = false\nfull_interval = 30\nallowed_hosts = ["box"]\n'
+        'access_log = "json"\ntoken_file = "token"\n'
         "[rate_limits]\nlist = 5\n"
     )
 
@@ -40,6 +41,8 @@ def test_every_kind_of_setting_can_stand_in_a_file(tmp_path: Path) -> None:
         watch=False,
         full_interval=30.0,
         allowed_hosts=("box",),
+        access_log="json",
+        token_file=tmp_path / "token",
         rate_limits=(("list", 5),),
     )
 
@@ -74,6 +77,7 @@ def test_every_kind_of_setting_can_stand_in_the_environment(tmp_path: Path) -> N
         ("allowed_hosts = [1]", "allowed_hosts must be a list of texts"),
         ("rate_limits = {list = 'many'}", "rate_limits must be names with whole numbers"),
         ("port = ", "not valid TOML"),
+        ('token = "secret"', "a token must not stand here: name a file of its own with token_file"),
     ],
 )
 def test_what_is_wrong_in_a_file_names_the_file(tmp_path: Path, text: str, sentence: str) -> None:
@@ -95,6 +99,8 @@ def test_what_is_wrong_in_a_file_names_the_file(tmp_path: Path, text: str, sente
         ("RUNICORN_TUI_WATCH", "perhaps"),
         ("RUNICORN_TUI_FULL_INTERVAL", "nan"),
         ("RUNICORN_TUI_RATE_LIMITS", "list"),
+        ("RUNICORN_TUI_ACCESS_LOG", "xml"),
+        ("RUNICORN_TUI_QUERY_TIMEOUT", "0"),
     ],
 )
 def test_what_is_wrong_in_the_environment_is_refused(tmp_path: Path, variable: str, value: str) -> None:
@@ -122,6 +128,13 @@ def test_a_wrong_setting_is_a_usage_error(run: Run) -> None:
 
     assert result.code == 2
     assert PROJECT_FILE in result.err
+
+
+def test_a_token_is_read_from_the_environment_and_never_shown(tmp_path: Path) -> None:
+    settings = load(environment={"RUNICORN_TUI_TOKEN": "abc-def"}, directory=tmp_path)
+
+    assert settings.token == "abc-def"
+    assert "abc-def" not in repr(settings)
 
 
 def test_every_setting_has_its_sentence() -> None:
