@@ -1,5 +1,8 @@
 # make demo         a browser full of example experiments
 # make test         the whole suite, with the coverage gate
+# make torture      the tests marked `torture` with their long counts: some hours. TORTURE=1 in the environment is
+#                   what turns the counts up (see `scaled` in tests/conftest.py), also for a single test:
+#                   TORTURE=1 .venv/bin/pytest --timeout 86400 tests/fuzz/test_requests.py
 # make check        format, lint, types, import rules, wheel
 # make screenshot   docs/screenshot.svg, made by the program itself
 # make tables       the tables of README, from the program itself
@@ -15,7 +18,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SUMMARY := build/pytest-summary.txt
 
-.PHONY: help demo test check screenshot tables bench clean
+.PHONY: help demo test torture check screenshot tables bench clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -49,6 +52,9 @@ test: $(VENV)/.test
 	$(BIN)/coverage report
 	@grep -E '^=+ .*(passed|failed|error|skipped).* =+$$' build/pytest.txt | tail -n 1 | tee $(SUMMARY)
 
+torture: $(VENV)/.test
+	TORTURE=1 $(BIN)/pytest -m torture -n 2 --dist worksteal --timeout 86400
+
 check: $(VENV)/.check $(VENV)/.test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -70,6 +76,7 @@ bench: $(VENV)/.test
 	$(BIN)/python benchmarks/queries.py "$$scratch/10000.db" "$$scratch/100000.db" "$$scratch/1000000.db"; \
 	$(BIN)/python benchmarks/series.py; \
 	$(BIN)/python benchmarks/http_load.py; \
+	$(BIN)/python benchmarks/http_load.py --index "$$scratch/1000000.db"; \
 	$(BIN)/python benchmarks/terminal.py "$$scratch/1000000.db"
 
 clean:

@@ -39,7 +39,7 @@ def setting_table() -> str:
 
 
 def _default(value: object) -> str:
-    if value is None or value == ():
+    if value in (None, (), ""):
         return ""
     return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 

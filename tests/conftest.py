@@ -28,8 +28,34 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
+def is_torture() -> bool:
+    """Whether the tests are run with their long counts."""
+    return os.environ.get("TORTURE", "0") not in ("", "0")
+
+
+def scaled(suite: int, torture: int) -> int:
+    """How many cases to try: `suite` in `make test`, `torture` in `make torture` or wherever TORTURE=1 is set.
+
+    A test that asks this carries the mark `torture`, by which `make torture` finds it.
+    """
+    return torture if is_torture() else suite
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--server",
+        metavar="URL",
+        help="the server that tests/contract asks, such as http://127.0.0.1:23300; otherwise they start their own",
+    )
     parser.addoption("--update-golden", action="store_true", help="write the golden screens anew (never under CI)")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if is_torture() or "original" in config.option.markexpr:
+        return
+    for item in items:
+        if item.get_closest_marker("original"):
+            item.add_marker(pytest.mark.skip(reason="asks the real Runicorn: pytest -m original"))
 
 
 def pytest_configure(config: pytest.Config) -> None:

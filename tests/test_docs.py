@@ -70,11 +70,20 @@ def test_command_lines_of_readme_are_understood(line: str) -> None:
     command.make_context(name, rest, parent=context)
 
 
-@pytest.mark.parametrize("line", [line for line in shell_lines(PROGRAM) if re.match(r"runicorn-tui (ls|rm) ", line)])
+RUN_HERE = re.compile(r"runicorn-tui (ls|rm|metrics|restore) ")
+
+
+@pytest.mark.parametrize("line", [line for line in shell_lines(PROGRAM) if RUN_HERE.match(line)])
 def test_command_lines_of_readme_do_what_they_say(
     line: str, demo: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("RUNICORN_TUI_DB", str(demo))
+    with Store(demo) as store:
+        with_loss, *_, other = store.find(ExperimentQuery(filter=parse("has:loss")[0])).experiments
+        # What an example has to guess is what this index says.
+        line = line.replace("20250114_15", with_loss.id)
+        if "restore" in line:
+            line = line.replace("--batch 1", f"--batch {store.delete([other.id], source='cli').batch}")
 
     assert run(arguments_of(line)) == 0
 
