@@ -131,6 +131,12 @@ def rest(index: Path, requests: int) -> None:
         connection.close()
 
 
+def highest(pid: int) -> float:
+    """MiB that a process held at most so far."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM:"))
+
+
 def get(connection: http.client.HTTPConnection, path: str) -> dict[str, Any]:
     connection.request("GET", path)
     response = connection.getresponse()

@@ -1,12 +1,14 @@
-"""Prints what the REST API bears as a Markdown table: `python benchmarks/http_load.py [--experiments N]`.
+"""Prints what the REST API bears as Markdown tables: `python benchmarks/http_load.py [--experiments N]`.
 
 An index of N experiments and a run of 100,000 steps with three metrics are made in a temporary folder and served by
 `runicorn-tui serve` in a process of its own; the clients are threads of this one with a keep-alive socket each.
+With `--index INDEX` that one is served instead, and only what the server holds in memory is measured.
 """
 
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
 import math
 import socket
@@ -16,11 +18,13 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.parse
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
-from figures import PROGRAM, machine, server
+import psutil
+from figures import PROGRAM, get, highest, machine, server, timed
 
 LIST = "/api/v2/experiments"
 RUN = "long_run"
@@ -31,7 +35,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--experiments", type=int, default=10_000)
     parser.add_argument("--seconds", type=float, default=3.0, help="for each row")
+    parser.add_argument("--index", type=Path, help="measure the memory of a server of this index")
     options = parser.parse_args()
+    if options.index is not None:
+        print(machine())
+        with server(options.index) as (host, port, pid):
+            memory((host, port), pid)
+        return
     with tempfile.TemporaryDirectory() as folder:
         index = Path(folder) / "index.db"
         make_index = [sys.executable, str(Path(__file__).with_name("make_index.py")), str(options.experiments)]
@@ -39,8 +49,9 @@ def main() -> None:
         root = write_long_run(Path(folder) / "root")
         subprocess.run([*PROGRAM, "sync", str(root), "--db", str(index)], check=True, capture_output=True)
         print(machine(), f"{options.experiments:,} experiments; client and server share the cores.", sep="\n\n")
-        with server(index) as (host, port, _):
+        with server(index) as (host, port, pid):
             measure((host, port), options.seconds)
+            memory((host, port), pid)
 
 
 def measure(address: tuple[str, int], seconds: float) -> None:
@@ -60,6 +71,47 @@ def measure(address: tuple[str, int], seconds: float) -> None:
         row(f"1 client, beside whole runs ({label}, {len(pulls) / seconds:.1f}/s)", times)
     size, packed = (ask_once(address, whole_run, headers)[2] for headers in ({}, zipped))
     print(f"\nThe whole run is {size / 1e6:.1f} MB, {packed / 1e6:.1f} MB with gzip.")
+
+
+def memory(address: tuple[str, int], pid: int) -> None:
+    """What the server holds after each kind of question, asked so often of one process."""
+    served = psutil.Process(pid)
+    print("\n| after 10 times | matches | seconds each | RSS MiB | highest MiB |\n|---|---|---|---|---|")
+    print(f"| nothing | | | {served.memory_info().rss / 2**20:.0f} | {highest(pid):.0f} |")
+    with closing(http.client.HTTPConnection(*address)) as connection:
+        live = get(connection, LIST)["total"]
+        for label, path in question_paths(live).items():
+            times, answer = zip(*(timed(lambda: get(connection, path)) for _ in range(10)), strict=True)  # noqa: B023
+            matches = f"{answer[-1]['total']:,}" if "total" in answer[-1] else ""
+            figures = f"{statistics.median(times):.3f} | {served.memory_info().rss / 2**20:.0f} | {highest(pid):.0f}"
+            print(f"| {label} | {matches} | {figures} |", flush=True)
+
+
+def question_paths(live: int) -> dict[str, str]:
+    """One question of each kind to an index with so many live experiments."""
+    last_page = max(1, (live - 1) // 50 + 1)
+    parameters: dict[str, dict[str, object]] = {
+        "the newest": {},
+        "the last page": {"page": last_page},
+        "1000 a page": {"per_page": 1000},
+        "project": {"project": "project_00"},
+        "two statuses": {"status": "finished,failed"},
+        "order by best metric": {"order_by": "best_metric_value"},
+        "order by name, last page": {"order_by": "name", "page": last_page},
+        "four filters": {
+            "project": "project_00",
+            "status": "finished,failed",
+            "created_after": 1,
+            "best_metric_min": 0.1,
+        },
+        "tags": {"tags": "baseline,sweep"},
+        "a common word": {"search": "resnet50"},
+        "a common word by metric": {"search": "resnet50", "order_by": "best_metric_value"},
+        "two letters": {"search": "v1"},
+        "two Chinese characters": {"search": "学习"},
+    }
+    paths = {label: f"{LIST}?{urllib.parse.urlencode(each)}" for label, each in parameters.items()}
+    return paths | {"the summary": "/api/v2/analytics/summary"}
 
 
 def row(label: str, times: list[float]) -> None:

@@ -1,7 +1,8 @@
 """Writes an index of N experiments without any root behind it: `python benchmarks/make_index.py N --db PATH`.
 
 Deterministic: 20 projects of very unequal size with 8 names each and a long tail, 70/15/10/5 % finished, failed,
-interrupted and running, popular and rare tags, descriptions in English and Chinese, 5 % in the trash, three metrics.
+interrupted and running, popular and rare tags, descriptions in English and Chinese with a rare word in every 500th,
+5 % in the trash, three metrics.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ WORDS = (
     *("warmup", "cosine", "schedule", "augmentation", "batch", "norm", "out of memory", "tuned", "final", "v1", "v2"),
     *("学习率", "学习", "数据增强", "baseline", "ablation", "seed", "fp16", "gradient", "clipping"),
 )
+RARE_WORD = "quokka"
+RARE_EVERY = 500
 METRICS = ("accuracy", "loss", "epoch_time")
 NEWEST = 1_760_000_000.0
 SECONDS_APART = 61.7
@@ -54,7 +57,8 @@ def fill(store: Store, experiments: int) -> None:
     with store.database.writing() as connection:
         connection.execute("DROP TRIGGER search_text_insert")
         dropped = connection.execute(
-            "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name = 'experiment' AND sql IS NOT NULL"
+            "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND tbl_name IN ('experiment', 'metric')"
+            " AND sql IS NOT NULL"
         ).fetchall()
         (trigger,) = [search_insert()]
         for name, _ in dropped:
@@ -96,6 +100,8 @@ def experiment_rows(count: int) -> Iterator[dict[str, object]]:
         has_metric = status != "failed" or chance.random() < 0.3
         tags = sorted(tag for tag, share in TAGS if chance.random() < share)
         description = " ".join(chance.choices(WORDS, k=6)) if chance.random() < 0.4 else None
+        if number % RARE_EVERY == RARE_EVERY // 2:
+            description = f"{description or ''} {RARE_WORD}".strip()
         deleted_at = NEWEST if chance.random() < 0.05 else None
         yield {
             "id": f"{time.strftime('%Y%m%d_%H%M%S', time.gmtime(created_at))}_{number:06x}",

@@ -81,7 +81,10 @@ def batch(metrics: Sequence[str], begin: int, end: int) -> SeriesBatch:
         level = math.exp(-begin / 300_000) + number
         noise = NOISE[offset : offset + end - begin]
         points[name] = Points(array("q", range(begin, end)), array("d", [level + value for value in noise]))
-    return SeriesBatch(points=points, texts=[])
+    steps = array("q", range(begin, end))
+    uneven = NOISE[begin % 99_991 :][: end - begin]
+    times = array("d", [1.7e9 + 0.3 * step + abs(value) for step, value in zip(steps, uneven, strict=True)])
+    return SeriesBatch(points=points, texts=[], times=Points(steps, times))
 
 
 def fill(store: Store, name: str, metrics: Sequence[str], steps: int) -> int:
@@ -109,7 +112,7 @@ def measure_writing(store: Store, steps: int, rounds: int) -> None:
         size = math.prod(connection.execute(f"PRAGMA page_{what}").fetchone()[0] for what in ("count", "size"))
     points = steps * len(METRICS)
     print(f"| write {steps:,} steps x {len(METRICS)}: {points / seconds / 1e6:.2f} M points/s | | | |")
-    print(f"| size: {size / points:.2f} bytes a point | | | |")
+    print(f"| size with times: {size / points:.2f} bytes a point | | | |")
     count = rounds * 5
     batches = iter([batch(METRICS, steps + 10 * number, steps + 10 * number + 10) for number in range(count + 1)])
 
@@ -127,6 +130,7 @@ def measure_reading(store: Store, steps: int, rounds: int) -> None:
 
     ask("downsample=1000, one metric", rounds, metrics=METRICS[:1], downsample=1000)
     ask("downsample=1000, five metrics", rounds, downsample=1000)
+    ask("downsample=1000, one metric and times", rounds, metrics=METRICS[:1], downsample=1000, with_times=True)
     half = {"step_min": steps // 4, "step_max": steps * 3 // 4}
     ask("downsample=1000, one metric, half the range", rounds, metrics=METRICS[:1], downsample=1000, **half)
     ask("downsample=100000, one metric", 3, metrics=METRICS[:1], downsample=100_000)

@@ -11,6 +11,7 @@ import os
 import select
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ from pathlib import Path
 import pexpect
 import psutil
 import pyte
-from figures import machine
+from figures import highest, machine
 
 DOWN, PAGE_DOWN, HOME, END, ESCAPE = "\x1b[B", "\x1b[6~", "\x1b[H", "\x1b[F", "\x1b"
 SLOW_FILTER = "-norm -tuned"
@@ -31,6 +32,9 @@ class Browser:
     def __init__(self, index: Path, columns: int, rows: int) -> None:
         environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", "RUNICORN_TUI_WATCH": "false"}
         environment.pop("NO_COLOR", None)
+        # Neither begins where another run ended nor leaves its own place to the next one.
+        self._state = tempfile.TemporaryDirectory()
+        environment["XDG_STATE_HOME"] = environment["XDG_CONFIG_HOME"] = self._state.name
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
         self.began = time.perf_counter()
@@ -92,10 +96,7 @@ class Browser:
     @property
     def peak(self) -> float:
         """MiB at the highest so far."""
-        for line in Path(f"/proc/{self.process.pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) / 1024
-        return 0.0
+        return highest(self.process.pid)
 
     def quit(self) -> None:
         self.send("q")
@@ -105,6 +106,7 @@ class Browser:
             except OSError:
                 break
         self.child.close()
+        self._state.cleanup()
 
 
 def main() -> None:
@@ -179,11 +181,14 @@ def typing(index: Path) -> None:
     browser.settle(2.0)
     browser.press("/")
     echoes: list[float] = []
-    for letter in SLOW_FILTER:
-        browser.send(letter)
-        data = browser._read(10.0)
-        echoes.append((time.perf_counter() - browser.began) * 1000)
-        browser._stream.feed(data)
+    for count in range(1, len(SLOW_FILTER) + 1):
+        typed = SLOW_FILTER[:count]
+        browser.send(typed[-1])
+        echo = browser.until(lambda text: typed.rstrip() in text.splitlines()[0])  # noqa: B023 - called at once
+        # A blank cannot be seen.
+        if not typed.endswith(" "):
+            echoes.append(echo * 1000)
+        # Longer than the bar waits for another letter, shorter than the question takes.
         end = time.perf_counter() + 0.2
         while (left := end - time.perf_counter()) > 0:
             browser._stream.feed(browser._read(left))

@@ -17,14 +17,31 @@ def run(name: str, *arguments: object) -> str:
 
 
 @pytest.mark.slow
-def test_queries_are_timed_beside_their_floor(tmp_path: Path) -> None:
+def test_queries_are_timed_beside_sql_by_hand_that_finds_the_same(tmp_path: Path) -> None:
     index = tmp_path / "index.db"
-    run("make_index.py", 1000, "--db", index)
-    rows = run("queries.py", index, "--rounds", 2).splitlines()
-    assert any(row.startswith("| search two Chinese characters | ") for row in rows)
-    assert sum(row.startswith("| ") for row in rows) > 40
+    run("make_index.py", 2000, "--db", index)
+    printed = run("queries.py", index, "--rounds", 2)
+    rows = [line.split(" | ") for line in printed.splitlines() if line.startswith("| ")]
+    found = {label: matches for label, matches, *_ in rows}
+    assert found["| search two Chinese characters"] == "342"
+    assert found["| search rare word"] == "4"
+    assert found["| search no match"] == "0"
+    assert len(found) > 40
+    assert " ms as tuples by hand" in printed
 
 
 @pytest.mark.slow
-def test_the_load_on_rest_is_timed() -> None:
-    assert "| 8 clients | " in run("http_load.py", "--experiments", 200, "--seconds", 0.2)
+def test_a_row_that_does_not_find_what_it_says_ends_the_measurement(tmp_path: Path) -> None:
+    index = tmp_path / "index.db"
+    run("make_index.py", 200, "--db", index)
+    command = [sys.executable, str(BENCHMARKS / "queries.py"), str(index), "--rounds", "2"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert "not what it is to find" in ended.stderr
+
+
+@pytest.mark.slow
+def test_the_load_on_rest_is_timed_and_its_memory_measured() -> None:
+    printed = run("http_load.py", "--experiments", 200, "--seconds", 0.2)
+    assert "| 8 clients | " in printed
+    assert "| two Chinese characters | " in printed
