@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import textwrap
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from rich.cells import cell_len, chop_cells
 from textual.content import Content
 
 from runicorn_db.query import Experiment, ExperimentDetail, MetricSummary
 from runicorn_tui import format
-from runicorn_tui.terminal import safe
-from runicorn_tui.widgets.line_table import fit
+from runicorn_tui.fact_lines import LABEL, MARGIN, labelled, room, wrapped
+from runicorn_tui.parameter_text import first_parameters, leaves
+from runicorn_tui.run_facts import RunFacts
+from runicorn_tui.run_text import asset_lines, environment_lines
+from runicorn_tui.widgets.line_table import fit, shortened
 from runicorn_tui.widgets.sheet import MakeLine
 
 STATUS_COLORS: Mapping[str, str] = {
@@ -22,14 +22,18 @@ STATUS_COLORS: Mapping[str, str] = {
     "failed": "$error",
     "interrupted": "$warning",
 }
-_LABEL = 13
-_MARGIN = 1
 _NUMBER = 10
+_LEAST_NUMBER = 8
 _STEP = 10
 # From here on there is room for the steps of lowest and highest value.
 _WIDE = 100
+# From here on two facts stand side by side.
+_TWO_COLUMNS = 70
+_FARTHEST = 46
+# Below this width the number of values is left out for those themselves.
+_NARROW = 60
 
-NO_PARAMETERS = "No parameters: nothing in the run directory names any."
+VANISHED = "This experiment is no longer in the index: it was purged, or its root was removed."
 NO_METRICS = "No metrics: the program never logged a number."
 NO_METRICS_YET = "No metrics: the program has not logged a number yet."
 
@@ -39,32 +43,31 @@ def no_metrics(detail: ExperimentDetail) -> str:
     return NO_METRICS_YET if detail.experiment.status == "running" else NO_METRICS
 
 
-def folded(text: str, width: int) -> list[str]:
-    """The whole text, made safe, in lines of at most `width` cells; its own line breaks stay."""
-    lines: list[str] = []
-    for line in text.split("\n") or [""]:
-        shown = safe(line.expandtabs(4).rstrip("\r"))
-        if cell_len(shown) <= width:
-            lines.append(shown)
-        elif len(shown) == cell_len(shown):
-            lines += textwrap.wrap(shown, max(1, width), break_on_hyphens=False) or [""]
-        else:
-            lines += chop_cells(shown, max(2, width))
-    return lines
-
-
-def overview(detail: ExperimentDetail, width: int) -> Sequence[MakeLine]:
-    """Everything but parameters: the facts, then a table of the metrics."""
+def overview(
+    detail: ExperimentDetail, width: int, facts: RunFacts | None = None, *, with_variables: bool = False
+) -> Sequence[MakeLine]:
+    """The facts, those of the index first, then a table of the metrics and what the run made and used."""
     lines = [partial(Content, "")]
     lines += [partial(_same, content) for content in _facts(detail, width)]
+    if facts is not None:
+        told = environment_lines(facts, width, with_variables=with_variables)
+        lines += [partial(_same, content) for content in told]
     lines.append(partial(Content, ""))
-    if not detail.metrics:
-        lines.append(partial(Content.styled, " " * _MARGIN + no_metrics(detail), "$text-muted"))
-        return lines
-    is_wide = width >= _WIDE
-    lines.append(partial(_metric_head, width, is_wide, len(detail.metrics)))
-    lines += [partial(_metric_line, name, summary, width, is_wide) for name, summary in sorted(detail.metrics.items())]
+    lines += _metrics(detail, width)
+    if facts is not None and facts.assets:
+        title = f" {format.plural(len(facts.assets), 'thing')} made or used"
+        lines += [partial(Content, ""), partial(Content.styled, title, "bold $text-muted")]
+        lines += [partial(_same, content) for content in asset_lines(facts.assets, width)]
     return lines
+
+
+def _metrics(detail: ExperimentDetail, width: int) -> list[MakeLine]:
+    if not detail.metrics:
+        return [partial(Content.styled, " " * MARGIN + no_metrics(detail), "$text-muted")]
+    return [
+        partial(_metric_head, width, len(detail.metrics)),
+        *(partial(_metric_line, name, summary, width) for name, summary in sorted(detail.metrics.items())),
+    ]
 
 
 def _same(content: Content) -> Content:
@@ -73,28 +76,67 @@ def _same(content: Content) -> Content:
 
 def _facts(detail: ExperimentDetail, width: int) -> list[Content]:
     experiment = detail.experiment
-    half = max(20, (width - _MARGIN) // 2)
-    room = max(10, width - _MARGIN - _LABEL)
-    lines = [_labelled("status", _status(experiment))]
-    lines += _wrapped("name", experiment.name or format.DASH, room)
-    lines += _wrapped("project", experiment.project or format.DASH, room)
-    lines.append(_labelled("id", Content(fit(experiment.id, room).rstrip())))
+    lines = _state(detail, width)
+    lines += wrapped("name", experiment.name or format.DASH, width)
+    lines += wrapped("project", experiment.project or format.DASH, width)
+    lines.append(labelled("id", Content(fit(experiment.id, room(width)).rstrip())))
     lines.append(Content(""))
-    for left, right in _pairs(detail):
-        cells = [Content.assemble(_labelled(*_plain(one, half - _LABEL - 2))) for one in (left, right)]
-        gap = " " * max(2, half + _MARGIN - cells[0].cell_length)
-        lines.append(Content.assemble(cells[0], gap, _unindented(cells[1])))
+    lines += _in_two(_pairs(detail), width)
     lines.append(Content(""))
-    lines.append(_labelled("best", _best(experiment)))
-    lines += _wrapped("tags", "  ".join(experiment.tags) or format.DASH, room)
-    lines += _wrapped("description", experiment.description or format.DASH, room)
-    lines += _wrapped("directory", experiment.run_dir or format.DASH, room)
-    if experiment.deleted_at is not None:
-        reason = f", {experiment.delete_reason}" if experiment.delete_reason else ""
-        lines += _wrapped("in the trash", f"since {format.when(experiment.deleted_at)}{reason}", room)
-    if experiment.is_missing:
-        lines += _wrapped("missing", "the directory was gone when its root was last read", room)
+    lines += _best(experiment, width)
+    lines += first_parameters(leaves(detail.params), width)
+    lines += wrapped("tags", "  ".join(experiment.tags) or format.DASH, width)
+    lines += wrapped("description", experiment.description or format.DASH, width)
+    lines += wrapped("root", experiment.root or format.DASH, width)
+    lines += wrapped("directory", experiment.run_dir or format.DASH, width)
     return lines
+
+
+def _state(detail: ExperimentDetail, width: int) -> list[Content]:
+    experiment = detail.experiment
+    lines = [labelled("status", _status(experiment, room(width)))]
+    if experiment.deleted_at is not None:
+        lines += wrapped("in the trash", _deletion(detail), width, style="$warning")
+    if experiment.is_missing:
+        lines += wrapped("missing", "the directory was gone when its root was last read", width, style="$warning")
+    return lines
+
+
+def summary(detail: ExperimentDetail, width: int) -> list[Content]:
+    """What is worth a look in passing, the most telling first."""
+    experiment = detail.experiment
+    lines = wrapped("name", experiment.name or format.DASH, width, style="bold", most=2)
+    lines += _state(detail, width)
+    lines += wrapped("project", experiment.project or format.DASH, width, most=1)
+    lines += _best(experiment, width)[:2]
+    lines.append(labelled("duration", Content(duration(experiment))))
+    lines += wrapped("tags", "  ".join(experiment.tags) or format.DASH, width, most=2)
+    lines += first_parameters(leaves(detail.params), width)
+    lines += wrapped("description", experiment.description or format.DASH, width, most=3)
+    return lines
+
+
+def _in_two(pairs: Sequence[tuple[tuple[str, str], tuple[str, str]]], width: int) -> list[Content]:
+    """Two columns, or one where two have no room."""
+    if width < _TWO_COLUMNS:
+        return [labelled(*_plain(fact, room(width))) for column in zip(*pairs, strict=True) for fact in column]
+    half = min((width - MARGIN) // 2, _FARTHEST)
+    lines: list[Content] = []
+    for pair in pairs:
+        left, right = (labelled(*_plain(fact, half - LABEL - 2)) for fact in pair)
+        lines.append(Content.assemble(left, " " * max(2, half + MARGIN - left.cell_length), right[MARGIN:]))
+    return lines
+
+
+def _deletion(detail: ExperimentDetail) -> str:
+    experiment = detail.experiment
+    batch = None if detail.deletion_batch is None else f"deletion {detail.deletion_batch}"
+    return ", ".join(filter(None, (f"since {_when(experiment.deleted_at)}", batch, experiment.delete_reason)))
+
+
+def _when(timestamp: float | None) -> str:
+    """With the time zone: what is read here is told to others."""
+    return format.DASH if timestamp is None else f"{format.when(timestamp)} {format.zone(timestamp)}"
 
 
 def _pairs(detail: ExperimentDetail) -> list[tuple[tuple[str, str], tuple[str, str]]]:
@@ -106,9 +148,9 @@ def _pairs(detail: ExperimentDetail) -> list[tuple[tuple[str, str], tuple[str, s
         steps = f"{format.count(detail.total_data_points)}, from {format.count(first)} to {format.count(last)}"
     size = f"{format.size(experiment.size_bytes)} in {format.plural(detail.file_count, 'file')}"
     return [
-        (("created", format.when(experiment.created_at)), ("host", format.text(experiment.hostname))),
-        (("started", format.when(experiment.started_at)), ("process", process)),
-        (("ended", format.when(experiment.ended_at)), ("size", size)),
+        (("created", _when(experiment.created_at)), ("host", format.text(experiment.hostname))),
+        (("started", _when(experiment.started_at)), ("process", process)),
+        (("ended", _when(experiment.ended_at)), ("size", size)),
         (("duration", duration(experiment)), ("steps", steps)),
     ]
 
@@ -121,24 +163,24 @@ def duration(experiment: Experiment) -> str:
     return f"{format.duration(experiment.updated_at - begin)} so far" if experiment.status == "running" else format.DASH
 
 
-def _status(experiment: Experiment) -> Content:
+def _status(experiment: Experiment, room: int) -> Content:
     word = Content.styled(format.status(experiment.status), f"bold {STATUS_COLORS.get(experiment.status, '')}")
     if not experiment.exit_reason:
         return word
-    return Content.assemble(word, Content.styled(f"  {safe(experiment.exit_reason)}", "$text-muted"))
+    reason = shortened(experiment.exit_reason, max(4, room - word.cell_length - 2))
+    return Content.assemble(word, Content.styled(f"  {reason}", "$text-muted"))
 
 
-def _best(experiment: Experiment) -> Content:
+def _best(experiment: Experiment, width: int) -> list[Content]:
     if experiment.best_metric_value is None:
-        return Content(format.DASH)
-    name = safe(experiment.best_metric_name or "unnamed")
-    notes = [experiment.best_metric_mode or ""]
+        return [labelled("best", Content(format.DASH))]
+    notes = [experiment.best_metric_name or "unnamed", experiment.best_metric_mode or ""]
     if experiment.best_metric_step is not None:
         notes.append(f"at step {format.count(experiment.best_metric_step)}")
-    note = "  ".join(filter(None, notes))
-    return Content.assemble(
-        (format.number(experiment.best_metric_value), "bold"), f"  {name}  ", Content.styled(safe(note), "$text-muted")
-    )
+    number = format.number(experiment.best_metric_value)
+    first, *others = wrapped("best", "  ".join(filter(None, (number, *notes))), width)
+    begin = MARGIN + LABEL
+    return [first.stylize("bold", begin, begin + len(number)), *others]
 
 
 def _plain(fact: tuple[str, str], room: int) -> tuple[str, Content]:
@@ -146,68 +188,36 @@ def _plain(fact: tuple[str, str], room: int) -> tuple[str, Content]:
     return label, Content(fit(value, max(4, room)).rstrip())
 
 
-def _labelled(label: str, value: Content) -> Content:
-    return Content.assemble(" " * _MARGIN, Content.styled(label.ljust(_LABEL), "$text-muted"), value)
+def _metric_head(width: int, count: int) -> Content:
+    cells = [fit(format.plural(count, "metric"), _name_room(width))]
+    cells += [fit(title, size, is_right=True) for title, size in _columns(width)]
+    return Content.styled(" " * MARGIN + "  ".join(cells), "bold $text-muted")
 
 
-def _unindented(content: Content) -> Content:
-    return content[_MARGIN:]
-
-
-def _wrapped(label: str, text: str, room: int) -> list[Content]:
-    first, *others = folded(text, room)
-    return [_labelled(label, Content(first)), *(_labelled("", Content(other)) for other in others)]
-
-
-def _metric_head(width: int, is_wide: bool, count: int) -> Content:
-    cells = [fit(format.plural(count, "metric"), _name_room(width, is_wide))]
-    cells += [fit(title, size, is_right=True) for title, size in _columns(is_wide)]
-    return Content.styled(" " * _MARGIN + "  ".join(cells), "bold $text-muted")
-
-
-def _columns(is_wide: bool) -> list[tuple[str, int]]:
-    steps = [("at step", _STEP)] if is_wide else []
+def _columns(width: int) -> list[tuple[str, int]]:
+    if width < _NARROW:
+        return [("last", _LEAST_NUMBER), ("min", _LEAST_NUMBER), ("max", _LEAST_NUMBER)]
+    steps = [("at step", _STEP)] if width >= _WIDE else []
     return [("count", _STEP), ("last", _NUMBER), ("min", _NUMBER), *steps, ("max", _NUMBER), *steps]
 
 
-def _name_room(width: int, is_wide: bool) -> int:
-    return max(8, min(60, width - 2 * _MARGIN - sum(size + 2 for _, size in _columns(is_wide))))
+def _name_room(width: int) -> int:
+    return max(8, min(60, width - MARGIN - sum(size + 2 for _, size in _columns(width))))
 
 
-def _metric_line(name: str, summary: MetricSummary, width: int, is_wide: bool) -> Content:
-    def number(value: float | None) -> str:
-        return fit(format.number(value), _NUMBER, is_right=True)
+def _metric_line(name: str, summary: MetricSummary, width: int) -> Content:
+    def step(value: int | None) -> str:
+        return format.DASH if value is None else format.count(value)
 
-    def step(value: int | None) -> list[Content]:
-        shown = format.DASH if value is None else format.count(value)
-        return [Content.styled(fit(shown, _STEP, is_right=True), "$text-muted")] if is_wide else []
-
-    cells = [
-        Content(" " * _MARGIN + fit(name, _name_room(width, is_wide))),
-        Content.styled(fit(format.count(summary.count), _STEP, is_right=True), "$text-muted"),
-        Content.styled(number(summary.last), "bold"),
-        Content(number(summary.min)),
-        *step(summary.min_step),
-        Content(number(summary.max)),
-        *step(summary.max_step),
-    ]
+    said = {
+        "count": [(format.count(summary.count), "$text-muted")],
+        "last": [(format.number(summary.last), "bold")],
+        "min": [(format.number(summary.min), "")],
+        "max": [(format.number(summary.max), "")],
+        "at step": [(step(summary.min_step), "$text-muted"), (step(summary.max_step), "$text-muted")],
+    }
+    cells = [Content(" " * MARGIN + fit(name, _name_room(width)))]
+    for title, size in _columns(width):
+        text, style = said[title].pop(0)
+        cells.append(Content.styled(fit(text, size, is_right=True), style))
     return Content("  ").join(cells)
-
-
-def parameters(detail: ExperimentDetail, width: int) -> Sequence[MakeLine]:
-    """Name and whole value of every parameter, in the order in which they were recorded."""
-    if not detail.params:
-        empty = [partial(Content, ""), partial(Content.styled, f" {NO_PARAMETERS}", "$text-muted")]
-        return empty
-    label = min(max(cell_len(safe(name[:200])) for name in detail.params) + 2, max(8, width // 3))
-    lines = [partial(Content, "")]
-    for name, value in detail.params.items():
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-        first, *others = folded(text, max(4, width - label - _MARGIN))
-        lines.append(partial(_parameter_line, fit(name, label - 2) + "  ", first))
-        lines += [partial(_parameter_line, " " * label, other) for other in others]
-    return lines
-
-
-def _parameter_line(label: str, value: str) -> Content:
-    return Content.assemble(" " * _MARGIN, Content.styled(label, "$text-muted"), value)

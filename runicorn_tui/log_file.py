@@ -4,18 +4,32 @@ from __future__ import annotations
 
 import os
 from array import array
-from bisect import bisect_right
-from collections.abc import Callable, Generator
+from bisect import bisect_left
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from runicorn_db.sources.files import Unreadable, open_regular, reason_of
+from runicorn_tui.run_directory import opened_file
 
 LOG_NAME = b"logs.txt"
 
 _BLOCK = 2**20
 # More of one line than any screen shows.
 _LONGEST_LINE = 16 * 2**10
+# More of one line than is looked through.
+_LONGEST_BLOCK = 64 * _BLOCK
+# More than the last lines of a screen.
+_LONGEST_TAIL = 64 * 2**10
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """Bytes that can be read from anywhere. A file that took the place of another has another identity."""
+
+    identity: tuple[int, int]
+    size: int
+    read: Callable[[int, int], bytes]
+    """So many bytes from that offset on."""
 
 
 def _first_start() -> array[int]:
@@ -37,16 +51,29 @@ class _Index:
         return self.starts[line + 1] if line + 1 < len(self.starts) else self.size
 
 
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Some lines in their order, without line breaks; `first` is the number of the first of them.
+
+    `finished` of them end with a line break: all, or all but the last.
+    """
+
+    first: int
+    lines: Sequence[bytes] = ()
+    finished: int = 0
+
+
 class LogFile:
-    """Lines of `logs.txt` in a run directory; where each begins is known after `extend` has read that far.
+    """Lines of a file in a run directory; where each begins is known after `extend` has read that far.
 
     Eight bytes are held for each line. Every method may block and may raise Unreadable. The file is
     opened anew each time, so that one that was replaced is noticed and none stays open. One thread may
     call `extend` while others read.
     """
 
-    def __init__(self, run_dir: str) -> None:
-        self._directory = os.fsencode(run_dir)
+    def __init__(self, run_dir: str, path: bytes = LOG_NAME) -> None:
+        self.run_dir = run_dir
+        self.path = path
         self._index = _Index()
 
     @property
@@ -54,16 +81,19 @@ class LogFile:
         """Lines known so far; the last may be unfinished."""
         return len(self._index)
 
+    @property
+    def edition(self) -> object:
+        """Another object after the file was replaced or cut."""
+        return self._index
+
     def extend(self) -> bool:
         """Reads on by one block; whether there was anything. A file that was replaced or cut is begun again."""
-        with self._opened() as descriptor:
-            state = os.fstat(descriptor)
-            identity = (state.st_dev, state.st_ino)
+        with self._opened() as file:
             index = self._index
-            if identity != index.identity or state.st_size < index.size:
+            if file.identity != index.identity or file.size < index.size:
                 # A new object: a thread that still reads by the old one must not see it half emptied.
-                index = self._index = _Index(identity)
-            block = os.pread(descriptor, _BLOCK, index.size)
+                index = self._index = _Index(file.identity)
+            block = file.read(_BLOCK, index.size)
         position = block.find(b"\n")
         while position >= 0:
             index.starts.append(index.size + position + 1)
@@ -72,79 +102,76 @@ class LogFile:
         return bool(block)
 
     def lines(self, first: int, count: int) -> list[str]:
-        """Up to `count` lines from `first` on (from 0), each as a terminal would show it at last.
+        """Up to `count` lines from `first` on (from 0), each as a terminal would show it at last."""
+        return self.lines_at(range(first, first + count))
+
+    def lines_at(self, numbers: Sequence[int]) -> list[str]:
+        """The lines of these ascending numbers, without those that do not exist.
 
         Of a line that rewrites itself with carriage returns that is what was written last. Bytes that are
         no UTF-8 are shown as `\\xNN`.
         """
         index = self._index
-        with self._opened() as descriptor:
-            last = min(first + count, len(index))
-            return [_line(descriptor, index.starts[number], index.end(number)) for number in range(first, last)]
+        with self._opened() as file:
+            known = numbers[: bisect_left(numbers, len(index))]
+            return [_line(file, index.starts[number], index.end(number)) for number in known]
 
-    def find(
-        self, text: str, start: int, *, is_backward: bool = False, should_stop: Callable[[], bool] = bool
-    ) -> int | None:
-        """The next line after `start` (or before it) with `text` in it, going round at the end; None if there is none.
+    def tail(self, count: int) -> list[str]:
+        """The last lines, `count` at most, without reading the rest; what begins far before the end is left out."""
+        with self._opened() as file:
+            start = max(0, file.size - _LONGEST_TAIL)
+            data = file.read(file.size - start, start)
+        lines = data.removesuffix(b"\n").split(b"\n") if data else []
+        if start and len(lines) > 1:
+            # Where this line begins is not known.
+            del lines[0]
+        return [_shown(line) for line in lines[-count:]]
 
-        A `start` of -1 looks from the first line on.
-        Letters of ASCII match in either case.
-        """
+    def block(self, first: int) -> Block:
+        """The lines from `first` on that fit into about a megabyte, at least one when there is any."""
         index = self._index
-        needle = text.encode("utf-8", "surrogateescape").lower()
-        if not needle or not len(index):
-            return None
-        start = min(start, len(index) - 1)
-        border = 0 if start < 0 else index.starts[start] if is_backward else index.end(start)
-        parts = ((border, index.size), (0, border))
-        with self._opened() as descriptor:
-            for low, high in reversed(parts) if is_backward else parts:
-                position = _search(descriptor, needle, low, high, is_backward, should_stop)
-                if position is not None:
-                    return bisect_right(index.starts, position) - 1
-        return None
+        count = len(index)
+        if first >= count:
+            return Block(first)
+        start = index.starts[first]
+        after = min(count, max(first + 1, bisect_left(index.starts, start + _BLOCK)))
+        end = index.end(after - 1)
+        with self._opened() as file:
+            data = file.read(min(end - start, _LONGEST_BLOCK), start)
+        lines = data.removesuffix(b"\n").split(b"\n")
+        is_finished = data.endswith(b"\n") or len(data) < end - start
+        return Block(first, lines, len(lines) - (not is_finished))
 
     @contextmanager
-    def _opened(self) -> Generator[int]:
-        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-        try:
-            directory = os.open(self._directory, flags)
-        except OSError as error:
-            raise Unreadable(reason_of(error), is_missing=isinstance(error, FileNotFoundError)) from error
-        try:
-            descriptor = open_regular(LOG_NAME, directory=directory)
-        finally:
-            os.close(directory)
-        try:
-            yield descriptor
-        except OSError as error:
-            raise Unreadable(reason_of(error)) from error
-        finally:
-            os.close(descriptor)
+    def _opened(self) -> Generator[Opened]:
+        with opened_file(self.run_dir, self.path) as descriptor:
+            state = os.fstat(descriptor)
+            yield Opened(
+                (state.st_dev, state.st_ino), state.st_size, lambda count, start: os.pread(descriptor, count, start)
+            )
 
 
-def _line(descriptor: int, start: int, end: int) -> str:
+class TextLines(LogFile):
+    """Lines of a text that was made of a file, as if they were its own."""
+
+    def __init__(self, run_dir: str, path: bytes, text: bytes) -> None:
+        super().__init__(run_dir, path)
+        self._text = text
+
+    @contextmanager
+    def _opened(self) -> Generator[Opened]:
+        yield Opened((0, 0), len(self._text), lambda count, start: self._text[start : start + count])
+
+
+def _line(file: Opened, start: int, end: int) -> str:
     if end - start <= _LONGEST_LINE:
-        data = os.pread(descriptor, end - start, start)
+        data = file.read(end - start, start)
     else:
-        data = os.pread(descriptor, _LONGEST_LINE, end - _LONGEST_LINE)
+        data = file.read(_LONGEST_LINE, end - _LONGEST_LINE)
         if b"\r" not in data.rstrip(b"\r\n"):
-            data = os.pread(descriptor, _LONGEST_LINE, start)
-    return data.rstrip(b"\r\n").rpartition(b"\r")[2].decode("utf-8", "backslashreplace")
+            data = file.read(_LONGEST_LINE, start)
+    return _shown(data)
 
 
-def _search(
-    descriptor: int, needle: bytes, low: int, high: int, is_backward: bool, should_stop: Callable[[], bool]
-) -> int | None:
-    """Where `needle` begins first (or last) between two offsets, read block by block."""
-    overlap = len(needle) - 1
-    at = high if is_backward else low
-    while (at > low if is_backward else at < high) and not should_stop():
-        begin = max(low, at - _BLOCK) if is_backward else at
-        end = at if is_backward else min(high, at + _BLOCK)
-        block = os.pread(descriptor, min(high, end + overlap) - begin, begin).lower()
-        position = block.rfind(needle) if is_backward else block.find(needle)
-        if position >= 0:
-            return begin + position
-        at = begin if is_backward else end
-    return None
+def _shown(line: bytes) -> str:
+    return line.rstrip(b"\r\n").rpartition(b"\r")[2].decode("utf-8", "backslashreplace")

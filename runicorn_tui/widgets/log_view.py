@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import OrderedDict
 from functools import partial
+from itertools import accumulate
 from typing import ClassVar, cast
 
-from rich.cells import cell_len
+from rich.cells import cell_len, chop_cells
 from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
@@ -17,150 +17,158 @@ from textual import events, work
 from textual.app import App
 from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from runicorn_db.sources.files import Unreadable
-from runicorn_tui import keys
-from runicorn_tui.log_file import LogFile
-from runicorn_tui.sgr import styled
+from runicorn_tui.log_file import LOG_NAME, LogFile
+from runicorn_tui.log_rows import LogRows
+from runicorn_tui.log_search import Spans
 from runicorn_tui.terminal import safe
+from runicorn_tui.widgets.line_scroll import LineScroll
 
-_PAGE = 64
-_PAGES = 24
 _REPORT_SECONDS = 0.2
 _TIME = re.compile(r"\[?\d\d:\d\d:\d\d\]?(?: \|)? ")
+# Lines that are cut to the width and kept; more than the largest screen has.
+_CUT = 1024
 
 NO_LOG = "No log: the program wrote no logs.txt into its run directory."
 EMPTY_LOG = "The log is empty: nothing has been written to logs.txt yet."
+EMPTY_FILE = "The file is empty."
+NO_FILE = "This file is no longer there."
 
 
-class LogView(ScrollView, can_focus=True):
+class LogView(LineScroll):
     """Scrolls over a `LogFile`; `reload` looks whether the file has grown."""
 
     DEFAULT_CSS = """
     LogView {
-        height: 1fr;
-        background: $background;
-        overflow-x: hidden;
-        scrollbar-size-vertical: 1;
-        scrollbar-color: $panel-lighten-2;
-        scrollbar-background: $background;
-        scrollbar-background-hover: $background;
-        scrollbar-background-active: $background;
         & > .log--time { color: $foreground 45%; }
         & > .log--found { background: $accent 35%; }
         & > .log--message { color: $foreground 60%; }
     }
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {"log--time", "log--found", "log--message"}
-    BINDINGS = keys.bindings("table")
 
     class Moved(Message):
-        """Other lines are on screen, or there are more of them, or following began or ended."""
+        """Other lines are on screen, or there are more of them, or following began or ended.
 
-    class NotFound(Message):
-        """The text that was looked for is nowhere in the log."""
+        `is_step`: because a key asked for it.
+        """
 
-        def __init__(self, text: str) -> None:
+        def __init__(self, *, is_step: bool = False) -> None:
             super().__init__()
-            self.text = text
+            self.is_step = is_step
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._file: LogFile | None = None
-        self._pages: OrderedDict[int, list[Text]] = OrderedDict()
-        self._is_reading = False
-        self._search = 0
-        self.needle = ""
+        self._rows: LogRows | None = None
+        self._top = self._skip = 0
+        self._cut: dict[tuple[int, int], list[Strip]] = {}
+        self._window: tuple[Size, list[Strip], int] | None = None
+        self._spans: Spans | None = None
         self.message = "Reading the log…"
         """The sentence shown while there is no line."""
-        self.line_count = 0
         self.is_following = False
+        self.is_wrapping = False
         self.found: int | None = None
+        """The line that stands out."""
 
     # What is read.
 
-    def open(self, run_dir: str, *, follow: bool) -> None:
-        """Shows the log of this run directory, its end when it is followed."""
-        self._file = LogFile(run_dir)
+    def open(self, log: LogFile, *, follow: bool) -> None:
+        """Shows a log, its end when it is followed."""
+        self._rows = LogRows(log, is_collapsed=self.is_collapsed)
         self.is_following = follow
-        self._pages.clear()
-        self.line_count, self.found = 0, None
+        self.found = None
+        self._top = self._skip = 0
+        self._cut.clear()
         self.reload()
+
+    @property
+    def log_file(self) -> LogFile | None:
+        """What is shown."""
+        return None if self._rows is None else self._rows.log
+
+    @property
+    def line_count(self) -> int:
+        """Lines of the log that are known so far."""
+        return 0 if self._rows is None else self._rows.line_count
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether there may be lines that are not known yet."""
+        return self._rows is not None and self._rows.is_reading
+
+    @property
+    def is_collapsed(self) -> bool:
+        """Whether only the last state of each progress bar is shown."""
+        return self._rows is not None and self._rows.is_collapsed
+
+    @property
+    def _count(self) -> int:
+        return 0 if self._rows is None else self._rows.count
 
     @work(group="log")
     async def reload(self) -> None:
         """Reads what was written since; nothing is painted when nothing was."""
-        file = self._file
-        if file is None or self._is_reading:
+        rows = self._rows
+        if rows is None or rows.is_reading:
             return
-        self._is_reading = True
+        rows.is_reading = True
         loop = asyncio.get_running_loop()
-        reported, is_more = 0.0, False
+        reported, is_more = loop.time(), False
         try:
-            while file is self._file and await asyncio.to_thread(file.extend):
+            while rows is self._rows and await rows.read_on():
                 is_more = True
-                if loop.time() - reported > _REPORT_SECONDS:
-                    await self._show_growth(file)
+                if loop.time() - reported > _REPORT_SECONDS or not rows.count:
+                    await self._show_growth(rows)
                     reported = loop.time()
         except Unreadable as error:
-            self._say(NO_LOG if error.is_missing else f"The log cannot be read: {error.reason}.")
+            self._fail(rows, error)
         else:
-            if is_more or file.line_count != self.line_count:
-                await self._show_growth(file)
-            if not self.line_count:
-                self._say(EMPTY_LOG)
+            if rows is self._rows:
+                if is_more or not rows.is_settled:
+                    await self._show_growth(rows)
+                if not rows.line_count:
+                    self.say(EMPTY_LOG if rows.log.path == LOG_NAME else EMPTY_FILE)
         finally:
-            self._is_reading = False
+            rows.is_reading = False
 
-    async def _show_growth(self, file: LogFile) -> None:
-        count = file.line_count
-        if count < self.line_count:
-            # The file was cut or replaced.
-            self._pages.clear()
+    async def _show_growth(self, rows: LogRows) -> None:
+        if rows is not self._rows:
+            return
+        if rows.settle():
             self.found = None
-        elif count:
-            # The last line may have been unfinished.
-            self._pages.pop((self.line_count - 1) // _PAGE, None)
-        is_more = count != self.line_count
-        self.line_count = count
-        if is_more:
-            self.virtual_size = Size(self.size.width, count)
-        if self.is_following:
-            await self.go(count)
-        else:
-            await self.go(self.top)
+        self._cut.clear()
+        await self.go(rows.count if self.is_following else self._top, self._skip)
 
-    def _say(self, message: str) -> None:
-        if message == self.message and not self.line_count:
+    def _fail(self, rows: LogRows, error: Unreadable) -> None:
+        if rows is self._rows:
+            is_log = rows.log.path == LOG_NAME
+            if error.is_missing:
+                self.say(NO_LOG if is_log else NO_FILE)
+            else:
+                self.say(f"The {'log' if is_log else 'file'} cannot be read: {error.reason}.")
+
+    def say(self, message: str) -> None:
+        """Shows a sentence instead of lines."""
+        if message == self.message and not self._count:
             return
         self.message = message
-        self.line_count = 0
-        self._pages.clear()
-        self.virtual_size = Size(self.size.width, 0)
-        self.refresh()
-        self.post_message(self.Moved())
+        if self._rows is not None:
+            self._rows.forget()
+        self._cut.clear()
+        self._place(0, 0)
 
     async def _ensure(self, first: int, last: int) -> None:
-        """Reads the pages of these lines that are not in memory."""
-        file = self._file
-        if file is None or not self.line_count:
+        rows = self._rows
+        if rows is None or not rows.count:
             return
-        for page in range(max(0, first) // _PAGE, min(last, self.line_count - 1) // _PAGE + 1):
-            if page in self._pages:
-                self._pages.move_to_end(page)
-                continue
-            try:
-                lines = await asyncio.to_thread(_read, file, page)
-            except Unreadable as error:
-                self._say(NO_LOG if error.is_missing else f"The log cannot be read: {error.reason}.")
-                return
-            if file is not self._file:
-                return
-            self._pages[page] = lines
-            if len(self._pages) > _PAGES:
-                self._pages.popitem(last=False)
+        try:
+            if await rows.ensure(first, last):
+                self._window = None
+        except Unreadable as error:
+            self._fail(rows, error)
 
     # Drawing.
 
@@ -172,29 +180,61 @@ class LogView(ScrollView, can_focus=True):
     @property
     def top(self) -> int:
         """The first line on screen, from 0."""
-        return self.scroll_offset.y
+        return self._rows.line(self._top) if self._rows is not None and self._count else 0
 
     @property
     def bottom(self) -> int:
         """The line after the last one on screen."""
-        return min(self.line_count, self.top + self.size.height)
+        _, _, after = self._shown()
+        return self._rows.line(after - 1) + 1 if self._rows is not None and self._count and after else 0
+
+    def _shown(self) -> tuple[Size, list[Strip], int]:
+        """The room there is, what is shown in it, and the row after that."""
+        room = self.scrollable_content_region.size
+        if self._window is None or self._window[0] != room:
+            height, row = room.height, self._top
+            strips = self._strips(row)[self._skip :] if self._count else []
+            while len(strips) < height and row + 1 < self._count:
+                row += 1
+                strips += self._strips(row)
+            self._window = room, strips[:height], min(self._count, row + 1)
+        return self._window
 
     def render_line(self, y: int) -> Strip:
         # Without the scroll bar.
-        width, plain = self.scrollable_content_region.width, self.rich_style
-        number = self.top + y
-        if not self.line_count:
+        width = self.scrollable_content_region.width
+        if not self._count:
             return self._message_line(y, width)
-        page = self._pages.get(number // _PAGE)
-        if page is None or number % _PAGE >= len(page):
-            if number < self.line_count and page is None:
+        _, strips, _ = self._shown()
+        return strips[y] if y < len(strips) else Strip.blank(width, self.rich_style)
+
+    def _strips(self, row: int) -> list[Strip]:
+        """One row, cut at the width or wrapped there."""
+        width, plain = self.scrollable_content_region.width, self.rich_style
+        strips = self._cut.get((row, width))
+        if strips is None:
+            text = None if self._rows is None else self._rows.text(row)
+            if text is None:
                 self._read_visible()
-            return Strip.blank(width, plain)
-        text = page[number % _PAGE].copy()
+                return [Strip.blank(width, plain)]
+            parts = _folded(self._marked(text, row), width) if self.is_wrapping else [self._marked(text, row)]
+            strips = [self._strip(part, width, plain) for part in parts]
+            if len(self._cut) > _CUT:
+                self._cut.clear()
+            self._cut[row, width] = strips
+        return strips
+
+    def _marked(self, text: Text, row: int) -> Text:
+        text = text.copy()
         if match := _TIME.match(text.plain):
             text.stylize(self._color("log--time"), 0, match.end())
-        if self.needle and number == self.found:
-            text.highlight_regex(re.compile(re.escape(safe(self.needle)), re.IGNORECASE), self._found_style())
+        if self._rows is not None and self.found is not None and self._rows.line(row) == self.found:
+            style = Style(bgcolor=self.get_component_rich_style("log--found").bgcolor, bold=True)
+            for begin, end in [(0, len(text))] if self._spans is None else self._spans(text.plain):
+                text.stylize(style, begin, end)
+        return text
+
+    def _strip(self, text: Text, width: int, plain: Style) -> Strip:
         strip = Strip([_over(plain, segment) for segment in text.render(self._console)])
         if strip.cell_length > width:
             strip = Strip([*strip.crop(0, width - 1), Segment("…", plain + self._color("log--time"))])
@@ -203,23 +243,25 @@ class LogView(ScrollView, can_focus=True):
     def _color(self, component: str) -> Style:
         return Style(color=self.get_component_rich_style(component).color)
 
-    def _found_style(self) -> Style:
-        return Style(bgcolor=self.get_component_rich_style("log--found").bgcolor, bold=True)
-
     def _message_line(self, y: int, width: int) -> Strip:
         style = self.rich_style + self._color("log--message")
         text = safe(self.message) if y == max(0, self.size.height // 2 - 1) else ""
         padded = " " * max(0, (width - cell_len(text)) // 2) + text
         return Strip([Segment(padded, style)]).adjust_cell_length(width, style)
 
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._cut.clear()
+        self._window = None
+
     def on_resize(self, event: events.Resize) -> None:
-        self.virtual_size = Size(self.size.width, self.line_count)
-        if self.is_following:
-            self.run_worker(partial(self.go, self.line_count), group="visible", exclusive=True)
-        self.post_message(self.Moved())
+        self._cut.clear()
+        top = self._count if self.is_following else self._top
+        self._place(self._top, 0 if self.is_wrapping else self._skip)
+        self.run_worker(partial(self.go, top), group="visible", exclusive=True)
 
     def _read_visible(self) -> None:
-        self.run_worker(partial(self._read_and_refresh, self.top), group="visible", exclusive=True)
+        self.run_worker(partial(self._read_and_refresh, self._top), group="visible", exclusive=True)
 
     async def _read_and_refresh(self, top: int) -> None:
         await self._ensure(top, top + self.size.height - 1)
@@ -227,83 +269,126 @@ class LogView(ScrollView, can_focus=True):
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
-        self.post_message(self.Moved())
+        if int(new_value) != self._top:
+            # The scroll bar was dragged.
+            self._top, self._skip, self._window = int(new_value), 0, None
+            self.post_message(self.Moved())
 
     # Moving.
 
-    async def go(self, top: int) -> None:
-        """Scrolls to a line after what will be on screen has been read."""
+    async def go(self, top: int, skip: int = 0) -> None:
+        """Scrolls to a row (without its first `skip` lines on screen), after what will be on screen has been read."""
         height = self.size.height
-        top = max(0, min(top, self.line_count - height))
+        top = max(0, min(top, self._count - 1))
         await self._ensure(top, top + height - 1)
+        await self._ensure(self._count - height, self._count - 1)
+        self._place(*min((top, skip), self._end()))
+
+    def _end(self) -> tuple[int, int]:
+        """The place from which the end is just on screen."""
+        if not self.is_wrapping:
+            return max(0, self._count - self.size.height), 0
+        row, left = self._count, self.size.height
+        while row > 0 and left > 0:
+            row -= 1
+            left -= len(self._strips(row))
+        return max(0, row), max(0, -left)
+
+    def _place(self, top: int, skip: int) -> None:
+        self._top, self._skip, self._window = top, skip, None
+        # Of a long wrapped line at the end the scroll bar knows nothing: each line may be the first on screen.
+        spare = max(0, self.size.height - 1) if self.is_wrapping else 0
+        self.virtual_size = Size(self.size.width, self._count + spare if self._count else 0)
         self.scroll_to(y=top, animate=False, immediate=True, force=True)
         self.refresh()
         self.post_message(self.Moved())
 
-    def _leave_end(self, top: int) -> None:
-        if top < self.line_count - self.size.height:
+    async def move(self, by: int) -> None:
+        """Scrolls by so many lines of the screen; the end is left by going up."""
+        await self._ensure(self._top - abs(by), self._top + abs(by) + self.size.height)
+        top, skip = self._top, self._skip + by
+        while skip < 0 and top > 0:
+            top -= 1
+            skip += len(self._strips(top))
+        skip = max(0, skip)
+        while top < self._count - 1 and skip >= (height := len(self._strips(top))):
+            skip -= height
+            top += 1
+        await self.go(top, skip)
+        self._stepped()
+
+    def _stepped(self) -> None:
+        if (self._top, self._skip) != self._end():
             self.is_following = False
+        self.post_message(self.Moved(is_step=True))
 
     async def action_move(self, by: int) -> None:
-        self._leave_end(self.top + by)
-        await self.go(self.top + by)
+        # Every step paints the whole page: half a page now and then is cheaper than a page for each line.
+        await self.move(by * max(1, self.size.height // 2))
 
     async def action_page(self, by: int) -> None:
-        await self.action_move(by * max(1, self.size.height - 1))
+        await self.move(by * max(1, self.size.height - 1))
 
     async def action_first(self) -> None:
-        await self.action_move(-self.top)
+        await self.go(0)
+        self._stepped()
 
     async def action_last(self) -> None:
-        await self.go(self.line_count)
+        await self.go(self._count)
+        self._stepped()
 
     def on_mouse_scroll_up(self) -> None:
-        self._leave_end(self.top - 1)
+        if self._top:
+            self.is_following = False
 
     async def follow(self, is_following: bool) -> None:
         """Whether the end stays on screen while the log grows."""
         self.is_following = is_following
         if is_following:
-            await self.go(self.line_count)
+            await self.go(self._count)
         else:
             self.post_message(self.Moved())
 
-    # Finding.
+    async def wrap(self, is_wrapping: bool) -> None:
+        """Whether long lines go on below instead of being cut."""
+        self.is_wrapping = is_wrapping
+        self._cut.clear()
+        await self.go(self._count if self.is_following else self._top)
 
-    @work(group="find", exclusive=True)
-    async def find(self, text: str, *, is_backward: bool = False) -> None:
-        """Goes to the next line with this text (`n`) or the one before (`N`); a newer search ends this one."""
-        file = self._file
-        if file is None or not text:
+    async def collapse(self, is_collapsed: bool) -> None:
+        """Whether of each progress bar only the last state is shown."""
+        rows = self._rows
+        if rows is None or rows.is_collapsed == is_collapsed:
             return
-        self._search += 1
-        search, self.needle = self._search, text
-        if self.found is not None:
-            start = self.found
-        else:
-            start = self.top if is_backward else self.top - 1
+        line = self.top
         try:
-            found = await asyncio.to_thread(
-                file.find, text, start, is_backward=is_backward, should_stop=lambda: self._search != search
-            )
+            await rows.collapse(is_collapsed)
         except Unreadable as error:
-            self._say(f"The log cannot be read: {error.reason}.")
+            self._fail(rows, error)
             return
-        self.found = found
-        if found is None:
-            self.refresh()
-            self.post_message(self.NotFound(text))
+        if rows is self._rows:
+            self._cut.clear()
+            await self.go(self._count if self.is_following else rows.row(line))
+
+    async def reveal(self, line: int, spans: Spans | None = None) -> None:
+        """Has a line stand out, or some of it, and scrolls to it where it is not on screen."""
+        rows = self._rows
+        if rows is None:
             return
         self.is_following = False
-        if self.top <= found < self.bottom:
+        self.found, self._spans = line, spans
+        self._cut.clear()
+        self._window = None
+        if self.top <= line < self.bottom:
             self.refresh()
             self.post_message(self.Moved())
         else:
-            await self.go(found - self.size.height // 2)
+            await self.go(rows.row(line) - self.size.height // 2)
 
 
-def _read(file: LogFile, page: int) -> list[Text]:
-    return [styled(line) for line in file.lines(page * _PAGE, _PAGE)]
+def _folded(text: Text, width: int) -> list[Text]:
+    pieces = chop_cells(text.plain, max(2, width))
+    return list(text.divide(list(accumulate(map(len, pieces[:-1]))))) if len(pieces) > 1 else [text]
 
 
 def _over(plain: Style, segment: Segment) -> Segment:

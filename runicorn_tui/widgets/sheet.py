@@ -7,10 +7,9 @@ from collections.abc import Callable, Sequence
 from textual import events
 from textual.content import Content
 from textual.geometry import Size
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from runicorn_tui import keys
+from runicorn_tui.widgets.line_scroll import LineScroll
 
 MakeLine = Callable[[], Content]
 """A line that is made when it comes on screen."""
@@ -22,22 +21,8 @@ def _no_lines(width: int) -> Sequence[MakeLine]:
     return ()
 
 
-class Sheet(ScrollView, can_focus=True):
+class Sheet(LineScroll):
     """Any number of lines, of which only those on screen are made."""
-
-    DEFAULT_CSS = """
-    Sheet {
-        height: 1fr;
-        background: $background;
-        overflow-x: hidden;
-        scrollbar-size-vertical: 1;
-        scrollbar-color: $panel-lighten-2;
-        scrollbar-background: $background;
-        scrollbar-background-hover: $background;
-        scrollbar-background-active: $background;
-    }
-    """
-    BINDINGS = keys.bindings("table")
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)

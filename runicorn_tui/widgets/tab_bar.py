@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 
 class TabBar(Widget):
-    """One line; the page that is shown stands out."""
+    """One line; the page that is shown stands out. Where not all titles have room the others are numbers."""
 
     DEFAULT_CSS = """
     TabBar { height: 1; background: $panel; }
@@ -41,7 +41,12 @@ class TabBar(Widget):
             self.refresh()
 
     def _labels(self) -> list[tuple[str, str]]:
-        return [(page, f" {number} {title} ") for number, (page, title) in enumerate(self._titles.items(), 1)]
+        labels = [(page, f" {number} {title} ") for number, (page, title) in enumerate(self._titles.items(), 1)]
+        if sum(len(label) for _, label in labels) <= self.size.width:
+            return labels
+        return [
+            (page, label if page == self._page else f" {number} ") for number, (page, label) in enumerate(labels, 1)
+        ]
 
     def render(self) -> Content:
         return Content.assemble(

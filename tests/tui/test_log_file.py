@@ -75,43 +75,55 @@ def test_bytes_that_are_no_text_are_shown_as_numbers(tmp_path):
     assert written(tmp_path, b"\xff\xfe ok \xc3\xa9\n").lines(0, 1) == [r"\xff\xfe ok é"]
 
 
-def test_finding_goes_round_at_the_end_in_both_directions(tmp_path):
-    log = written(tmp_path, b"alpha\nbeta\ngamma\nBETA\n")
-    assert log.find("beta", -1) == 1
-    assert log.find("beta", 1) == 3
-    assert log.find("beta", 3) == 1
-    assert log.find("beta", 1, is_backward=True) == 3
-    assert log.find("alpha", 3, is_backward=True) == 0
-    assert log.find("alpha", 0) == 0
-    assert log.find("delta", 0) is None
-    assert log.find("", 0) is None
-
-
-def test_a_match_across_two_blocks_is_found(tmp_path, monkeypatch):
-    monkeypatch.setattr(log_file, "_BLOCK", 16)
-    log = written(tmp_path, b"x" * 13 + b"needle" + b"\n" + b"y" * 40 + b"\n")
-    assert log.find("needle", 1) == 0
-    assert log.find("needle", 1, is_backward=True) == 0
+def blocks(log: LogFile) -> list[bytes]:
+    lines: list[bytes] = []
+    while (block := log.block(len(lines))).lines:
+        assert block.first == len(lines)
+        lines += block.lines
+    return lines
 
 
 @settings(max_examples=150, deadline=None)
 @given(
-    lines=st.lists(st.text(st.sampled_from("abAB "), max_size=9), min_size=1, max_size=20),
-    needle=st.text(st.sampled_from("ab"), min_size=1, max_size=3),
-    start=st.integers(0, 19),
+    lines=st.lists(st.text(st.sampled_from("abAB \r"), max_size=9), min_size=1, max_size=20),
+    ends_with_a_break=st.booleans(),
     block=st.integers(1, 12),
 )
-def test_finding_agrees_with_looking_at_every_line(tmp_path_factory, lines, needle, start, block):
+def test_blocks_one_after_the_other_are_the_lines(tmp_path_factory, lines, ends_with_a_break, block):
+    content = "\n".join(lines) + "\n" * ends_with_a_break
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(log_file, "_BLOCK", block)
-        log = written(tmp_path_factory.mktemp("log"), "".join(f"{line}\n" for line in lines).encode())
-        start = min(start, len(lines) - 1)
-        order = [*range(start + 1, len(lines)), *range(start + 1)]
-        hits = [number for number in order if needle in lines[number].lower()]
-        assert log.find(needle, start) == (hits[0] if hits else None)
-        backward = [*range(start - 1, -1, -1), *range(len(lines) - 1, start - 1, -1)]
-        hits = [number for number in backward if needle in lines[number].lower()]
-        assert log.find(needle, start, is_backward=True) == (hits[0] if hits else None)
+        log = written(tmp_path_factory.mktemp("log"), content.encode())
+        expected = content.encode().removesuffix(b"\n").split(b"\n") if content else []
+        assert blocks(log) == expected
+        if expected:
+            last = log.block(len(expected) - 1)
+            assert last.finished == (1 if content.endswith("\n") else 0)
+
+
+def test_of_a_line_that_is_no_line_any_more_only_so_much_is_looked_through(tmp_path, monkeypatch):
+    monkeypatch.setattr(log_file, "_LONGEST_BLOCK", 100)
+    monkeypatch.setattr(log_file, "_BLOCK", 10)
+    log = written(tmp_path, b"x" * 1000 + b"\nnext\n")
+    assert blocks(log) == [b"x" * 100, b"next"]
+    assert log.block(0).finished == 1
+
+
+def test_another_file_of_the_run_is_read_by_its_path(tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "train.log").write_bytes(b"one\n")
+    log = LogFile(str(tmp_path), b"sub/train.log")
+    read_all(log)
+    assert log.lines(0, 9) == ["one"]
+
+
+@pytest.mark.parametrize("path", [b"../secret", b"/etc/passwd", b"link/passwd", b"sub/../../secret", b""])
+def test_no_path_leads_out_of_the_run_directory(tmp_path, path):
+    (tmp_path / "secret").write_text("secret\n")
+    (tmp_path / "run" / "sub").mkdir(parents=True)
+    (tmp_path / "run" / "link").symlink_to("/etc")
+    with pytest.raises(Unreadable):
+        LogFile(str(tmp_path / "run"), path).extend()
 
 
 def test_an_absent_log_is_told_from_one_that_cannot_be_read(tmp_path):
@@ -156,6 +168,6 @@ def test_no_descriptor_stays_open(tmp_path):
     for _ in range(20):
         log.extend()
         log.lines(0, 2)
-        log.find("one", 1)
+        log.block(0)
     after = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else 0
     assert after == before
