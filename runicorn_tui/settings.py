@@ -33,9 +33,15 @@ def _help(sentence: str) -> dict[str, str]:
 
 
 ACCESS_LOGS = ("off", "text", "json")
+NOTIFICATIONS = ("off", "bell", "osc9", "osc777")
 
 _NEVER_IN_A_FILE = "token"
 """A project file is shared and committed; `token_file` names a file that is checked to be private."""
+
+_NEVER_IN_A_PROJECT = frozenset(
+    ("serve", "host", "allowed_hosts", "unix_socket", "token_file", "cors_origin", "trusted_proxies")
+)
+"""What lets others in is for the user to say, not for a folder that was copied from somewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +60,10 @@ class Settings:
     )
     restore: bool = field(
         default=True, metadata=_help("Begin as the browser was left: columns, order, filter and marks.")
+    )
+    notify: str = field(
+        default="off",
+        metadata=_help("How the terminal tells that a watched experiment has ended: off, bell, osc9 or osc777."),
     )
     running_interval: float = field(default=2.0, metadata=_help("Seconds between two looks at running experiments."))
     full_interval: float = field(default=60.0, metadata=_help("Seconds between two full scans of the roots."))
@@ -93,6 +103,8 @@ class Settings:
     def __post_init__(self) -> None:
         if self.access_log not in ACCESS_LOGS:
             raise InvalidSetting(f"access_log must be off, text or json, not '{self.access_log}'", "access_log")
+        if self.notify not in NOTIFICATIONS:
+            raise InvalidSetting(f"notify must be off, bell, osc9 or osc777, not '{self.notify}'", "notify")
         if not 0 <= self.port <= 65535:
             raise InvalidSetting(f"port must be from 0 to 65535, not {self.port}", "port")
         for name in ("running_interval", "full_interval", "query_timeout"):
@@ -124,7 +136,7 @@ def load(
     project_file = (directory or Path.cwd()) / PROJECT_FILE
     sources = {
         str(user_file()): _read_file(user_file()),
-        str(project_file): _read_file(project_file),
+        str(project_file): _read_file(project_file, is_project=True),
         _ENVIRONMENT: _read_environment(os.environ if environment is None else environment),
         "command line": {name: value for name, value in (flags or {}).items() if value is not None},
     }
@@ -140,7 +152,7 @@ def load(
         raise InvalidSetting(f"{where}: {error}", error.setting) from error
 
 
-def _read_file(path: Path) -> dict[str, Any]:
+def _read_file(path: Path, *, is_project: bool = False) -> dict[str, Any]:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
@@ -155,6 +167,8 @@ def _read_file(path: Path) -> dict[str, Any]:
     for name in document:
         if name not in hints:
             raise InvalidSetting(f"{path}: unknown setting '{name}'; known are {', '.join(hints)}")
+        if is_project and name in _NEVER_IN_A_PROJECT:
+            raise InvalidSetting(f"{path}: '{name}' must not stand in a folder's file: set it in {user_file()}")
     return {name: _from_toml(value, hints[name], f"{path}: {name}", path.parent) for name, value in document.items()}
 
 

@@ -27,7 +27,7 @@ def test_a_flag_beats_the_environment_beats_the_project_beats_the_user_beats_the
 
 
 def test_every_kind_of_setting_can_stand_in_a_file(tmp_path: Path) -> None:
-    (tmp_path / PROJECT_FILE).write_text(
+    write_user_file(
         'db = "index.db"\nhost = "::1"\nwatch = false\nfull_interval = 30\nallowed_hosts = ["box"]\n'
         'access_log = "json"\ntoken_file = "token"\n'
         "[rate_limits]\nlist = 5\n"
@@ -36,15 +36,36 @@ def test_every_kind_of_setting_can_stand_in_a_file(tmp_path: Path) -> None:
     settings = load(environment={}, directory=tmp_path)
 
     assert settings == Settings(
-        db=tmp_path / "index.db",
+        db=user_file().parent / "index.db",
         host="::1",
         watch=False,
         full_interval=30.0,
         allowed_hosts=("box",),
         access_log="json",
-        token_file=tmp_path / "token",
+        token_file=user_file().parent / "token",
         rate_limits=(("list", 5),),
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "serve = true",
+        'host = "0.0.0.0"',
+        'allowed_hosts = ["lab"]',
+        'cors_origin = "https://lab.example"',
+        'token_file = "token"',
+        'unix_socket = "socket"',
+        'trusted_proxies = ["10.0.0.1"]',
+    ],
+)
+def test_a_folder_that_was_copied_from_somewhere_lets_nobody_in(tmp_path: Path, text: str) -> None:
+    (tmp_path / PROJECT_FILE).write_text(text)
+
+    with pytest.raises(InvalidSetting) as caught:
+        load(environment={}, directory=tmp_path)
+
+    assert str(user_file()) in str(caught.value)
 
 
 def test_every_kind_of_setting_can_stand_in_the_environment(tmp_path: Path) -> None:
@@ -81,12 +102,12 @@ def test_every_kind_of_setting_can_stand_in_the_environment(tmp_path: Path) -> N
     ],
 )
 def test_what_is_wrong_in_a_file_names_the_file(tmp_path: Path, text: str, sentence: str) -> None:
-    (tmp_path / PROJECT_FILE).write_text(text)
+    write_user_file(text)
 
     with pytest.raises(InvalidSetting) as caught:
         load(environment={}, directory=tmp_path)
 
-    assert str(caught.value).startswith(str(tmp_path / PROJECT_FILE))
+    assert str(caught.value).startswith(str(user_file()))
     assert sentence in str(caught.value)
 
 
