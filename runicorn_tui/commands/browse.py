@@ -28,8 +28,11 @@ PLAIN_ROWS = 50
 @options.roots
 @options.db
 @click.option("--serve", is_flag=True, help="Serve REST while the browser is open.")
+@click.option("--no-restore", is_flag=True, help="Begin without the columns, order, filter and marks of last time.")
 @options.server
-def command(roots: tuple[Path, ...], db: Path | None, serve: bool, host: str | None, port: int | None) -> int:
+def command(
+    roots: tuple[Path, ...], db: Path | None, serve: bool, no_restore: bool, host: str | None, port: int | None
+) -> int:
     """Open the browser on the storage roots, otherwise on the one Runicorn would use, otherwise on the whole index.
 
     Without a terminal it prints the newest experiments as a table.
@@ -38,7 +41,8 @@ def command(roots: tuple[Path, ...], db: Path | None, serve: bool, host: str | N
     from runicorn_tui.root_choice import open_with_roots
     from runicorn_tui.settings import load
 
-    settings = load({"db": db, "serve": serve or None, "host": host, "port": port})
+    restore = False if no_restore else None
+    settings = load({"db": db, "serve": serve or None, "restore": restore, "host": host, "port": port})
     check_settings(settings)
     store, names = open_with_roots(settings, roots)
     with store:
@@ -47,6 +51,7 @@ def command(roots: tuple[Path, ...], db: Path | None, serve: bool, host: str | N
 
 def browse(store: Store, names: tuple[str, ...], settings: Settings) -> int:
     """Opens the browser on the roots (none named: on all), or prints a table where no screen can be shown."""
+    from runicorn_tui import output
     from runicorn_tui.terminal import refusal
 
     reason = refusal()
@@ -54,7 +59,10 @@ def browse(store: Store, names: tuple[str, ...], settings: Settings) -> int:
         return _print_plain(store, names, settings, reason)
     from runicorn_tui.app import RunicornApp
     from runicorn_tui.rest import make_server
+    from runicorn_tui.state import Memory, state_file
 
+    memory = Memory(state_file(), store.path)
+    memory.load(restore=settings.restore)
     app = RunicornApp(
         store,
         roots=names,
@@ -63,8 +71,13 @@ def browse(store: Store, names: tuple[str, ...], settings: Settings) -> int:
         full_interval=settings.full_interval,
         make_server=lambda: make_server(store, settings, syncing=lambda: app.is_syncing),
         serve=settings.serve,
+        memory=memory,
+        notify=settings.notify,
+        settings=settings,
     )
     app.run()
+    if app.memory_problem is not None:
+        output.note(app.memory_problem)
     store.flush_outbox()
     return app.return_code or OK
 

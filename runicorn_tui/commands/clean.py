@@ -65,9 +65,7 @@ belongs to its project; an experiment is in the group of each of its tags, and s
 )
 @click.option("--older-than", callback=options.duration, metavar="AGE", help="Take only what is older, such as 30d.")
 @click.option("--status", metavar="S,S", help="Take only what has one of these statuses.")
-@click.option(
-    "--where", metavar="FILTER", help="Leave alone what does not match this filter: it does not count either."
-)
+@options.where("Leave alone what does not match this filter: it does not count either.")
 @click.option("--include-running", is_flag=True, help="Take running ones too.")
 @click.option("--include-pinned", is_flag=True, help="Take pinned ones too.")
 @click.option(

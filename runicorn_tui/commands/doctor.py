@@ -1,94 +1,210 @@
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from runicorn_tui.commands import options
+from runicorn_tui.exit_codes import FAILURE, INDEX_UNUSABLE, OK
 
 if TYPE_CHECKING:
+    from runicorn_db.checks import Check
     from runicorn_db.query import Health, Problem
-
-Version = tuple[int, int, int]
-
-# The fault that SQLite calls the WAL-reset bug: a checkpoint that races a commit of another connection.
-_FAULTY_FROM: Version = (3, 7, 0)
-_MENDED_IN: Version = (3, 51, 3)
-_BACKPORTS: tuple[Version, ...] = ((3, 44, 6), (3, 50, 7))
-
-
-def has_wal_reset_fault(version: Version) -> bool:
-    """Whether this SQLite can lose a commit when a checkpoint of another connection races it."""
-    has_backport = any(version[:2] == backport[:2] and version >= backport for backport in _BACKPORTS)
-    return _FAULTY_FROM <= version < _MENDED_IN and not has_backport
+    from runicorn_db.store import Store
+    from runicorn_tui.settings import Settings
 
 
 @click.command(
     "doctor",
-    short_help="Say how the index and its roots are.",
-    epilog=options.examples("runicorn-tui doctor", "runicorn-tui doctor --prune", "runicorn-tui doctor --json"),
+    short_help="Say how the index and its roots are, and mend them.",
+    epilog=options.examples(
+        "runicorn-tui doctor",
+        "runicorn-tui doctor --prune",
+        "runicorn-tui doctor --rebuild",
+        "runicorn-tui doctor --json",
+    ),
 )
+@click.argument("roots", nargs=-1, type=click.Path(path_type=Path), metavar="[ROOT]...")
 @click.option("--prune", is_flag=True, help="Drop experiments from the index whose directories are gone.")
+@click.option("--rebuild", is_flag=True, help="Make the index anew from the files; the old one is kept as .bak.")
 @options.db
 @options.json
-def command(prune: bool, db: Path | None, as_json: bool) -> None:
+def command(roots: tuple[Path, ...], prune: bool, rebuild: bool, db: Path | None, as_json: bool) -> int:
     """Say how the index and its roots are: where it lies, what was skipped and why, what is still to be written.
 
-    Marker files of deletions that could not be written before are tried again.
-    """
-    import shutil
-    import sqlite3
+    Marker files of deletions that could not be written before are tried again. The exit code is 0 when nothing is
+    broken, 1 when something beside the index is, and 3 when the index itself is.
 
-    from runicorn_db.filter_language import parse
-    from runicorn_db.query import ExperimentQuery
-    from runicorn_tui import format, output
-    from runicorn_tui.index import open_index
+    --rebuild reads everything again. Tags, pins, descriptions and deletions that no file holds are taken over from
+    the old index, as far as it can be read. ROOT names roots that it does not tell any more.
+    """
+    from runicorn_db.checks import Check, check_index, check_machine
+    from runicorn_db.errors import IndexUnusable, StoreError
+    from runicorn_tui import output
+    from runicorn_tui.index import index_path, open_index
     from runicorn_tui.settings import load
 
-    with open_index(load({"db": db})) as store:
-        pruned = store.prune() if prune else None
-        waiting = store.flush_outbox()
-        health, problems = store.health(), store.problems()
+    if roots and not rebuild:
+        raise click.UsageError("Roots are named for --rebuild only; runicorn-tui roots lists those of the index.")
+    settings = load({"db": db})
+    path = index_path(settings)
+    answer: dict[str, object] = _rebuild(settings, path, roots) if rebuild else {}
+    checks = [*_check_program(), *check_machine(path, **_files(settings))]
+    facts: _Facts | None = None
+    pruned: int | None = None
+    try:
+        with open_index(settings) as store:
+            try:
+                pruned = store.prune() if prune else None
+                facts = _Facts.of(store)
+            except StoreError as error:
+                sentence = f"{error}; mend it with runicorn-tui doctor --rebuild"
+                checks.append(Check(name="index", state="error", sentence=sentence))
+            checks += check_index(store)
+    except IndexUnusable as error:
+        checks.append(Check(name="index", state="error", sentence=str(error)))
+        if as_json:
+            output.write_json({"checks": [asdict(check) for check in checks]})
+        else:
+            _print_checks(checks)
+        raise
+    if as_json:
+        answer |= {**(facts.answer() if facts else {}), "checks": [asdict(check) for check in checks]}
+        output.write_json(answer if pruned is None else {**answer, "pruned": pruned})
+    else:
+        _print(facts, checks, pruned)
+    return _exit_code(checks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Facts:
+    """What an index that works tells."""
+
+    health: Health
+    problems: list[Problem]
+    free_bytes: int
+    in_trash: int
+    missing: int
+    waiting: int
+
+    @classmethod
+    def of(cls, store: Store) -> _Facts:
+        import shutil
+
+        from runicorn_db.filter_language import parse
+        from runicorn_db.query import ExperimentQuery
+
         in_trash, missing = (
             store.find(ExperimentQuery(filter=parse(f)[0])).total for f in ("is:deleted", "is:missing")
         )
-        free_bytes = shutil.disk_usage(store.path.parent).free
-    is_faulty = has_wal_reset_fault(sqlite3.sqlite_version_info[:3])
-    if as_json:
-        answer: dict[str, object] = {
-            **asdict(health),
-            "sqlite_has_wal_reset_fault": is_faulty,
-            "free_bytes": free_bytes,
-            "in_trash": in_trash,
-            "missing": missing,
-            "waiting_marker_files": waiting,
-            "problems": [asdict(problem) for problem in problems],
+        return cls(
+            waiting=store.flush_outbox(),
+            health=store.health(),
+            problems=store.problems(),
+            free_bytes=shutil.disk_usage(store.path.parent).free,
+            in_trash=in_trash,
+            missing=missing,
+        )
+
+    def answer(self) -> dict[str, object]:
+        import sqlite3
+
+        from runicorn_db.checks import has_wal_reset_fault
+
+        return {
+            **asdict(self.health),
+            "sqlite_has_wal_reset_fault": has_wal_reset_fault(sqlite3.sqlite_version_info[:3]),
+            "free_bytes": self.free_bytes,
+            "in_trash": self.in_trash,
+            "missing": self.missing,
+            "waiting_marker_files": self.waiting,
+            "problems": [asdict(problem) for problem in self.problems],
         }
-        output.write_json(answer if pruned is None else {**answer, "pruned": pruned})
-        return
-    counts = f"{health.experiments:,}, in the trash {in_trash:,}, directory missing {missing:,}"
-    _print_index(health, counts, is_faulty=is_faulty, free_bytes=free_bytes, waiting=waiting)
-    _print_problems(problems)
+
+
+def _files(settings: Settings) -> dict[str, list[Path]]:
+    from runicorn_tui.settings import PROJECT_FILE, user_file
+
+    secrets = [] if settings.token_file is None else [settings.token_file]
+    return {"secrets": secrets, "settings": [user_file(), Path.cwd() / PROJECT_FILE]}
+
+
+def _rebuild(settings: Settings, path: Path, roots: tuple[Path, ...]) -> dict[str, object]:
+    """Replaces the index; what there is to tell of it in JSON."""
+    from runicorn_db.rebuild import rebuild
+    from runicorn_tui import output
+    from runicorn_tui.format import plural
+    from runicorn_tui.progress import ProgressLine
+    from runicorn_tui.stopping import Stopping
+
+    with Stopping() as stopping, ProgressLine() as progress:
+        rebuilt = rebuild(path, list(roots), progress=progress, should_stop=lambda: stopping.is_asked)
+    output.note(
+        f"Rebuilt from the files: {plural(rebuilt.experiments, 'experiment')}, {rebuilt.in_trash:,} in the trash;"
+        f" of {rebuilt.carried:,} something was taken over that no file holds. The old index is {rebuilt.backup}."
+    )
+    if not rebuilt.is_whole:
+        output.note("Parts of the old index could not be read: tags and deletions that only they held are lost.")
+    return {"rebuilt": {**asdict(rebuilt), "backup": str(rebuilt.backup)}}
+
+
+def _check_program() -> list[Check]:
+    """The versions, and what the terminal can show."""
+    import importlib.metadata
+    import os
+    import platform
+    import sys
+
+    from runicorn_db import __version__
+    from runicorn_db.checks import Check
+
+    parts = [f"runicorn-tui {__version__}", f"Python {platform.python_version()}"]
+    parts += [f"{name} {importlib.metadata.version(name)}" for name in ("textual", "falcon", "waitress", "pony")]
+    encoding = (sys.stdout.encoding or "").lower().replace("-", "")
+    term = os.environ.get("TERM", "")
+    if encoding != "utf8":
+        sentence = f"writes {sys.stdout.encoding}, not UTF-8: set LANG to one such as C.UTF-8"
+        terminal = Check(name="terminal", state="warning", sentence=sentence)
+    else:
+        has_colours = os.environ.get("COLORTERM", "") in ("truecolor", "24bit") or "256color" in term
+        colours = "many colours" if has_colours else "few colours, as TERM and COLORTERM say"
+        if "NO_COLOR" in os.environ:
+            colours = "no colours, as NO_COLOR asks"
+        terminal = Check(name="terminal", state="ok", sentence=f"{term or 'no TERM'}, UTF-8, {colours}")
+    return [Check(name="versions", state="ok", sentence=", ".join(parts)), terminal]
+
+
+def _exit_code(checks: list[Check]) -> int:
+    broken = {check.name for check in checks if check.state == "error"}
+    if broken & {"index", "integrity"}:
+        return INDEX_UNUSABLE
+    return FAILURE if broken else OK
+
+
+def _print(facts: _Facts | None, checks: list[Check], pruned: int | None) -> None:
+    from runicorn_tui import format, output
+
+    if facts is not None:
+        _print_index(facts)
+        _print_problems(facts.problems)
+    _print_checks(checks)
     if pruned is not None:
         output.note(f"Dropped from the index, as their directories are gone: {format.plural(pruned, 'experiment')}.")
 
 
-def _print_index(health: Health, counts: str, *, is_faulty: bool, free_bytes: int, waiting: int) -> None:
+def _print_index(facts: _Facts) -> None:
     from runicorn_tui import format, output
 
-    sqlite = health.sqlite_version
-    if is_faulty:
-        sqlite += ", has the WAL-reset fault (mended in 3.51.3); a lock of this program guards against it"
+    health = facts.health
     output.write_fields(
         {
             "index": health.database_path,
-            "size": f"{format.size(health.database_size_bytes)}, {format.size(free_bytes)} free on its disk",
-            "schema": str(health.schema_version),
-            "SQLite": sqlite,
-            "experiments": counts,
-            "waiting": f"{format.plural(waiting, 'experiment')} whose marker file could not be written yet",
+            "size": f"{format.size(health.database_size_bytes)}, {format.size(facts.free_bytes)} free on its disk",
+            "experiments": f"{health.experiments:,}, in the trash {facts.in_trash:,},"
+            f" directory missing {facts.missing:,}",
+            "waiting": f"{format.plural(facts.waiting, 'experiment')} whose marker file could not be written yet",
             "roots": format.count(len(health.roots)),
         }
     )
@@ -108,3 +224,12 @@ def _print_problems(problems: list[Problem]) -> None:
         place = problem.path if problem.line is None else f"{problem.path}:{problem.line}"
         times = f" ({problem.count:,} times)" if problem.count > 1 else ""
         click.echo(f"  {output.safe(problem.root)}: {output.safe(place)}: {output.safe(problem.message)}{times}")
+
+
+def _print_checks(checks: list[Check]) -> None:
+    """The worst last, where a person looks first."""
+    from runicorn_tui import output
+
+    states = ("ok", "warning", "error")
+    for check in sorted(checks, key=lambda check: states.index(check.state)):
+        click.echo(f"{check.state:<7}  {output.safe(check.name)}: {output.safe(check.sentence)}")

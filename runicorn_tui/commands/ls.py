@@ -1,40 +1,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import click
 
-from runicorn_db.query import MAX_PER_PAGE, ORDER_FIELDS, Experiment, ExperimentQuery, OrderField
-from runicorn_tui.commands import options
+from runicorn_db.named_values import NamedValue
+from runicorn_db.query import MAX_PER_PAGE, Experiment, ExperimentQuery, Order
+from runicorn_tui.commands import list_options, options
 
 if TYPE_CHECKING:
     from runicorn_db.store import Store
 
 Form = Literal["table", "json", "jsonl", "csv"]
 
-_FROM_A_TO_Z = ("name", "project", "status")
-
-
-class FilterFirst(click.Command):
-    """Says how to write a filter that begins with a minus sign."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        try:
-            return super().parse_args(ctx, args)
-        except click.NoSuchOption as error:
-            if error.option_name.startswith("--"):
-                raise
-            advice = "A filter that begins with - is written after --, or with ! in place of the -."
-            raise click.UsageError(f"{error.format_message()} {advice}", ctx) from error
-
 
 @click.command(
     "ls",
-    cls=FilterFirst,
+    cls=list_options.FilterFirst,
     short_help="List experiments.",
     epilog=options.FILTER_TERMS
     + "\n"
@@ -42,13 +28,16 @@ class FilterFirst(click.Command):
         "runicorn-tui ls",
         "runicorn-tui ls 'status:failed age>30d' --sort size_bytes",
         "runicorn-tui ls 'project:vision acc>0.9' --json | jq -r '.[].id'",
+        "runicorn-tui ls @stale",
+        "runicorn-tui ls --columns name,acc,max.acc,param.lr --sort max.acc",
         "runicorn-tui ls --limit 0 --csv > experiments.csv",
     ),
 )
-@click.argument("words", nargs=-1, metavar="[FILTER]")
+@click.argument("words", nargs=-1, metavar="[FILTER]", shell_complete=options.saved_filters_that_begin)
 @options.db
-@click.option("--sort", type=click.Choice(ORDER_FIELDS), default="created_at", help="Field to sort by.")
-@click.option("--reverse", is_flag=True, help="The other way round: oldest or smallest first, names from Z to A.")
+@list_options.columns
+@list_options.sort
+@list_options.reverse
 @click.option("--limit", type=click.IntRange(min=0), default=50, metavar="N", help="At most N (50); 0 lists all.")
 @options.json
 @click.option("--jsonl", "as_jsonl", is_flag=True, help="Print JSON, one experiment a line.")
@@ -56,7 +45,8 @@ class FilterFirst(click.Command):
 def command(
     words: tuple[str, ...],
     db: Path | None,
-    sort: OrderField,
+    columns: tuple[str | NamedValue, ...],
+    sort: Order,
     reverse: bool,
     limit: int,
     as_json: bool,
@@ -75,42 +65,50 @@ def command(
         raise click.UsageError("--json, --jsonl and --csv exclude each other.")
     form: Form = "json" if as_json else "jsonl" if as_jsonl else "csv" if as_csv else "table"
     query = ExperimentQuery(
-        filter=options.criteria(" ".join(words)), order_by=sort, order_desc=(sort not in _FROM_A_TO_Z) != reverse
+        filter=options.criteria(" ".join(words)), order_by=sort, order_desc=list_options.is_descending(sort, reverse)
     )
     settings = load({"db": db})
     with open_index(settings) as store:
-        listed, total = print_experiments(store, query, limit=limit, form=form)
+        list_options.check_names(store, (*columns, sort))
+        listed, total = print_experiments(store, query, limit=limit, form=form, columns=columns)
         if total == 0:
             output.note(_why_none(store, option(settings)))
         elif listed < total:
             output.note(f"{listed:,} of {total:,} experiments; --limit 0 lists all.")
 
 
-def print_experiments(store: Store, query: ExperimentQuery, *, limit: int, form: Form) -> tuple[int, int]:
+def print_experiments(
+    store: Store,
+    query: ExperimentQuery,
+    *,
+    limit: int,
+    form: Form,
+    columns: Sequence[str | NamedValue] = (),
+) -> tuple[int, int]:
     """Prints at most `limit` experiments (0: all), page by page; how many were printed and how many match."""
-    from runicorn_api.contract import EXPERIMENT_FIELDS
     from runicorn_api.json_body import to_json
     from runicorn_tui import output
-    from runicorn_tui.listing import COLUMNS, cells, csv_cells, item
+    from runicorn_tui.listing import Listing
 
-    pages = _Pages(store, query, limit)
+    listing = Listing(columns, also=[query.order_by] if isinstance(query.order_by, NamedValue) else [])
+    pages = _Pages(store, query, limit, listing.values)
     now = time.time()
     match form:
         case "json":
             with output.JsonArray() as array:
                 for experiments in pages:
-                    array.add(map(item, experiments))
+                    array.add(map(listing.item, experiments))
         case "jsonl":
             for experiments in pages:
-                output.write_bytes(b"".join(to_json(item(e)) + b"\n" for e in experiments))
+                output.write_bytes(b"".join(to_json(listing.item(e)) + b"\n" for e in experiments))
         case "csv":
-            csv = output.CsvTable(EXPERIMENT_FIELDS)
+            csv = output.CsvTable(listing.fields)
             for experiments in pages:
-                csv.add(map(csv_cells, experiments))
+                csv.add(map(listing.csv_cells, experiments))
         case "table":
-            table = output.Table(COLUMNS)
+            table = output.Table(listing.columns)
             for experiments in pages:
-                table.add(cells(e, now) for e in experiments)
+                table.add(listing.cells(e, now) for e in experiments)
     return pages.listed, pages.total
 
 
@@ -127,10 +125,11 @@ def _why_none(store: Store, option: str) -> str:
 class _Pages:
     """Pages of experiments, each asked for when it is needed; `listed` and `total` count afterwards."""
 
-    def __init__(self, store: Store, query: ExperimentQuery, limit: int) -> None:
+    def __init__(self, store: Store, query: ExperimentQuery, limit: int, values: Sequence[NamedValue]) -> None:
         self._store = store
         self._query = query
         self._limit = limit
+        self._values = values
         self.listed = 0
         self.total = 0
 
@@ -138,7 +137,8 @@ class _Pages:
         cursor: str | None = None
         while True:
             wanted = self._limit - self.listed if self._limit else MAX_PER_PAGE
-            page = self._store.find(replace(self._query, per_page=min(wanted, MAX_PER_PAGE), cursor=cursor))
+            query = replace(self._query, per_page=min(wanted, MAX_PER_PAGE), cursor=cursor)
+            page = self._store.find(query, values=self._values)
             self.total = self.total or page.total
             self.listed += len(page.experiments)
             if page.experiments:

@@ -66,7 +66,26 @@ FILTER is terms that all must match; `or` separates alternatives, a leading ! ne
   size>1GB files>100         steps<10
   acc>0.9 last.loss<0.1      a metric; best>=0.9 is the best one, whatever its name
   param.lr<=1e-3             has:acc   has:tags   has:param.lr
+@NAME alone is the filter saved under that name (F in the browser), the same for all indexes.
 """
+
+
+def where(sentence: str) -> Callable[[Command], Command]:
+    """`--where`."""
+    return click.option("--where", metavar="FILTER", shell_complete=saved_filters_that_begin, help=sentence)
+
+
+def saved_filters_that_begin(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """For the shell: `@name`s, once an @ is typed."""
+    if not begun.startswith("@"):
+        return []
+    return [f"@{name}" for name in sorted(_saved()) if name.startswith(begun[1:])]
+
+
+def _saved() -> dict[str, str]:
+    from runicorn_tui.state import saved_filters, state_file
+
+    return saved_filters(state_file())
 
 
 class FilterNotUnderstood(click.UsageError):
@@ -89,11 +108,18 @@ class FilterNotUnderstood(click.UsageError):
         click.echo("This filter was not understood. How filters are written: runicorn-tui ls --help", err=True)
 
 
-def criteria(text: str) -> Criteria:
-    """The filter as criteria. Raises FilterNotUnderstood, which ends in exit code 2."""
-    from runicorn_db.filter_language import parse
+def written_out(text: str) -> str:
+    """What the filter says, with the filter itself in the place of the name it is saved under."""
+    from runicorn_tui.saved_filters import written_out
 
-    parsed, notes = parse(text)
+    return written_out(text, _saved()) if "@" in text else text
+
+
+def criteria(text: str) -> Criteria:
+    """The filter, or the one saved as `@name`, as criteria. Raises FilterNotUnderstood, which ends in exit code 2."""
+    from runicorn_tui.saved_filters import read
+
+    parsed, notes = read(text, _saved() if "@" in text else {})
     if notes:
         raise FilterNotUnderstood(text, [(note.column, note.length, note.message) for note in notes])
     return parsed

@@ -41,7 +41,7 @@ _SHOWN_REFUSALS = 10
     metavar="PATTERN",
     help="Only files below the run directory that match, such as 'checkpoints/**'; the experiments stay.",
 )
-@click.option("--where", metavar="FILTER", help="With --only: all that match, in the trash or not, but no running one.")
+@options.where("With --only: all that match, in the trash or not, but no running one.")
 @click.option("--include-pinned", is_flag=True, help="With --where: pinned ones too.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
 @click.option("--yes", is_flag=True, help="Do not ask.")

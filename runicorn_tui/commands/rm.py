@@ -24,7 +24,7 @@ from runicorn_tui.exit_codes import FAILURE
     ),
 )
 @options.ids
-@click.option("--where", metavar="FILTER", help="All that match this filter, running and pinned ones left out.")
+@options.where("All that match this filter, running and pinned ones left out.")
 @click.option("--include-running", is_flag=True, help="With --where: running ones too.")
 @click.option("--include-pinned", is_flag=True, help="With --where: pinned ones too.")
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
@@ -85,7 +85,7 @@ def command(
             store,
             ids,
             reason=reason,
-            query=where or "",
+            query=options.written_out(where or ""),
             move_to_recycle=move_to_recycle,
             option=option(settings),
             as_json=as_json,

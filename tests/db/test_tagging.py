@@ -9,7 +9,7 @@ import pytest
 
 from runicorn_db.errors import InvalidQuery
 from runicorn_db.filter_language import parse
-from runicorn_db.query import ChangeResult, Experiment, ExperimentQuery
+from runicorn_db.query import AnnotatePreview, ChangeResult, Experiment, ExperimentQuery
 from runicorn_db.store import Store
 from tests.db import model
 from tests.db.model import Row
@@ -86,6 +86,26 @@ def test_an_unknown_id_fails_alone(store: Store) -> None:
     assert result.results == {"a": True, "nothing": False}
     assert result.errors == {"nothing": "not found"}
     assert result.changed == 1
+
+
+def test_only_those_that_become_different_are_counted_and_written(store: Store) -> None:
+    change = {"add_tags": ["x"], "remove_tags": ["never"], "description": "first words", "pinned": False}
+    assert store.annotate(["a", "b"], **change).changed == 2
+    assert store.annotate(["a", "b"], **change).changed == 0
+    assert store.annotate(["a", "b"], add_tags=["old"]).changed == 1
+    with store.database.snapshot() as connection:
+        assert connection.execute("SELECT count(*) FROM outbox").fetchone() == (2,)
+
+
+def test_a_preview_counts_tags_pins_and_read_only_roots(store: Store) -> None:
+    store.annotate(["a", "b", "c"], add_tags=["x"])
+    store.annotate(["b"], pinned=True)
+    with store.database.writing() as connection:
+        connection.execute("UPDATE root SET is_writable = 0")
+    preview = store.preview_annotate(["a", "b", "nothing"])
+    assert preview == AnnotatePreview(total=2, pinned=1, tags={"x": 2, "old": 1}, index_only=2)
+    assert list(preview.tags) == ["x", "old"]
+    assert store.tag_counts() == {"x": 2, "old": 1}, "the trash is left out"
 
 
 def test_a_change_of_nothing_changes_and_queues_nothing(store: Store) -> None:

@@ -1,0 +1,272 @@
+"""Writes experiments or their series to a file: what, how, where, and how far it is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+from runicorn_db.errors import StoreError
+from runicorn_db.named_values import NamedValue
+from runicorn_db.query import Snapshot
+from runicorn_tui import format, keys
+from runicorn_tui.export import FORMATS, ExportError, Format
+from runicorn_tui.export.files import checked, proposed
+from runicorn_tui.export.formats import NO_PARQUET, TITLES, has_parquet
+from runicorn_tui.export.tables import ExperimentTable, SeriesTable, Table
+from runicorn_tui.export.writing import Progress, Writing, summary, to_file
+from runicorn_tui.progress import bar
+from runicorn_tui.terminal import safe
+from runicorn_tui.widgets.status_line import KeyBar, Line
+
+if TYPE_CHECKING:
+    from runicorn_tui.app import RunicornApp
+
+What = Literal["marked", "listed", "current"]
+Rows = Literal["experiments", "series"]
+Columns = Literal["shown", "all"]
+Turn = Literal["what", "rows", "columns", "format"]
+
+_TITLES_OF_WHAT: dict[What, str] = {
+    "marked": "marked",
+    "listed": "all that match",
+    "current": "this one",
+}
+_KEYS: dict[Turn, str] = {"what": "w", "rows": "r", "columns": "c", "format": "f"}
+_STEP_SECONDS = 0.15
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exportable:
+    """What there is to choose from, each in the order it is to be written in."""
+
+    marked: Snapshot
+    listed: Snapshot
+    current: Snapshot
+    columns: Sequence[str | NamedValue]
+    """Those that the list shows."""
+
+
+class NameInput(Input):
+    """Leaving it goes back to the dialog: no key in here writes."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,tab,down,up", "leave", show=False)]
+
+    def on_mount(self) -> None:
+        self.cursor_blink = False
+
+    def action_leave(self) -> None:
+        self.screen.set_focus(None)
+
+
+class ExportScreen(ModalScreen[str | None]):
+    """Closes with a sentence about what was written."""
+
+    SCOPES: ClassVar[tuple[keys.Scope, ...]] = ("export",)
+    BINDINGS = keys.bindings("export")
+    AUTO_FOCUS = ""
+
+    def __init__(self, exportable: Exportable) -> None:
+        super().__init__()
+        self._snapshots: dict[What, Snapshot] = {
+            "marked": exportable.marked,
+            "listed": exportable.listed,
+            "current": exportable.current,
+        }
+        self._shown = exportable.columns
+        self._offered: dict[Turn, Sequence[str]] = {
+            "what": [what for what, snapshot in self._snapshots.items() if len(snapshot)],
+            "rows": ("experiments", "series"),
+            "columns": ("shown", "all"),
+            "format": FORMATS,
+        }
+        self._at: dict[Turn, int] = dict.fromkeys(self._offered, 0)
+        self._proposed = ""
+        self._roots: dict[str, str] = {}
+        self._replaces: Path | None = None
+        self._is_writing = False
+        self._is_called_off = False
+
+    if TYPE_CHECKING:
+
+        @property
+        def app(self) -> RunicornApp: ...
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="export"):
+            yield Static("", id="export-body", markup=False)
+            with Horizontal(id="export-name-row"):
+                yield Static(Content.assemble(" ", ("n", "bold $primary"), " file"), id="export-name-label")
+                yield NameInput(compact=True, id="export-name", select_on_focus=False)
+            yield Line(id="export-prompt")
+            yield KeyBar()
+
+    def on_mount(self) -> None:
+        self._draw()
+        self._look()
+
+    @work(group="roots")
+    async def _look(self) -> None:
+        try:
+            self._roots = await self.app.ask(self.app.store.root_names)
+            await self._propose()
+        except (StoreError, OSError) as error:
+            self._show_prompt(str(error), "$error")
+
+    # What is chosen.
+
+    def _chosen(self, turn: Turn) -> str:
+        return self._offered[turn][self._at[turn]] if self._offered[turn] else ""
+
+    @property
+    def _format(self) -> Format:
+        return FORMATS[self._at["format"]]
+
+    @property
+    def _snapshot(self) -> Snapshot:
+        return next((s for what, s in self._snapshots.items() if what == self._chosen("what")), Snapshot())
+
+    def _draw(self) -> None:
+        counted = {
+            what: f"{_TITLES_OF_WHAT[what]} ({len(snapshot):,})" if what != "current" else _TITLES_OF_WHAT[what]
+            for what, snapshot in self._snapshots.items()
+        }
+        titles: dict[str, str] = {
+            **counted,
+            "experiments": "one an experiment",
+            "series": "one a step: metric series",
+            "shown": f"shown ({len(self._shown)}) and id",
+            "all": "all, with metrics and parameters",
+            **TITLES,
+        }
+        title = f" Export {format.plural(len(self._snapshot), 'experiment')}"
+        lines = [Content.styled(title, "bold"), Content("")]
+        lines += [self._choice(turn, key, titles) for turn, key in _KEYS.items()]
+        self.query_one("#export-body", Static).update(Content("\n").join(lines))
+        self._show_keys()
+
+    def _choice(self, turn: Turn, key: str, titles: dict[str, str]) -> Content:
+        row = Content.assemble(" ", (key, "bold $primary"), (f" {turn:<10}", "$text-muted"))
+        if turn == "columns" and self._chosen("rows") == "series":
+            return Content.assemble(row, ("every metric that any of them has", "$text-muted"))
+        for place, value in enumerate(self._offered[turn]):
+            is_chosen = place == self._at[turn]
+            text = f"{'●' if is_chosen else '○'} {titles[value]}   "
+            row = Content.assemble(row, (text, "$foreground" if is_chosen else "$text-muted"))
+        return row
+
+    def _show_keys(self) -> None:
+        if self._is_writing:
+            rows, labels = ["export-cancel"], {"export-cancel": "stop"}
+        elif self._replaces is not None:
+            rows, labels = ["export-replace", "export-cancel"], {"export-cancel": "go back"}
+        else:
+            rows, labels = [key.id for key in keys.of("export") if key.in_footer], {"export-cancel": "cancel"}
+        self.query_one(KeyBar).show([key for key in keys.of("export") if key.id in rows], labels)
+
+    def _show_prompt(self, text: str, style: str) -> None:
+        self.query_one("#export-prompt", Line).show(Content.assemble(" ", (safe(text), style)))
+
+    async def _propose(self) -> None:
+        """A name that goes with what is chosen, unless the person wrote another."""
+        name = self.query_one(NameInput)
+        if name.value == self._proposed:
+            fresh = await self.app.ask(proposed, self._chosen("rows"), self._format, self._roots)
+            if name.value == self._proposed:
+                name.value = self._proposed = safe(fresh)
+
+    # What the keys do.
+
+    async def action_turn(self, turn: Turn) -> None:
+        if self._is_writing:
+            return
+        self._at[turn] = (self._at[turn] + 1) % max(1, len(self._offered[turn]))
+        self._draw()
+        await self._propose()
+        self._begin_again()
+
+    def action_name(self) -> None:
+        if not self._is_writing:
+            self._begin_again()
+            self.set_focus(self.query_one(NameInput))
+
+    @on(Input.Changed)
+    def _begin_again(self) -> None:
+        """Nothing was asked yet about what is chosen now."""
+        if not self._is_writing:
+            self._replaces = None
+            is_missing = self._format == "parquet" and not has_parquet()
+            self._show_prompt(NO_PARQUET if is_missing else "", "$warning")
+            self._show_keys()
+
+    def action_cancel(self) -> None:
+        if self._is_writing:
+            self._is_called_off = True
+        elif self._replaces is not None:
+            self._begin_again()
+        else:
+            self.dismiss(None)
+
+    def action_write(self) -> None:
+        if not self._is_writing and self._replaces is None:
+            self._is_writing = True
+            self._write(replaces=False)
+
+    def action_replace(self) -> None:
+        if not self._is_writing and self._replaces is not None:
+            self._is_writing = True
+            self._write(replaces=True)
+
+    # Writing.
+
+    @work(group="export")
+    async def _write(self, *, replaces: bool) -> None:
+        ask, typed = self.app.ask, self.query_one(NameInput).value
+        self._replaces = None
+        self._show_keys()
+        try:
+            path = await ask(checked, typed, await ask(self.app.store.root_names))
+            if not replaces and await ask(path.exists):
+                self._replaces = path
+                self._show_prompt(f"{path} is there already: y replaces it", "$warning")
+            else:
+                self._show_prompt("looking at what there is…", "$accent")
+                await self._written(path, await ask(self._table), replaces=replaces)
+        except (ExportError, StoreError) as error:
+            self._show_prompt(str(error), "$error")
+        except OSError as error:
+            self._show_prompt(f"{error.filename or typed}: {error.strerror or error}", "$error")
+        self._is_writing = self._is_called_off = False
+        self._show_keys()
+
+    def _table(self) -> Table:
+        """In a thread: looks up which columns there are."""
+        if self._chosen("rows") == "series":
+            return SeriesTable(self.app.store, self._snapshot)
+        columns = None if self._chosen("columns") == "all" else ("id", *self._shown)
+        return ExperimentTable(self.app.store, self._snapshot, columns)
+
+    async def _written(self, path: Path, table: Table, *, replaces: bool) -> None:
+        writing = Writing(to_file(table, self._format, path, replaces=replaces))
+        progress = Progress(total=table.total)
+        try:
+            while not writing.is_done and not self._is_called_off:
+                progress = await self.app.ask(writing.advance, _STEP_SECONDS) or progress
+                self._show_prompt(f"{bar(progress.done, progress.total)}   {progress.rows:,} rows", "$accent")
+        finally:
+            # Not by the threads of the app: when it ends they are gone before this.
+            await asyncio.to_thread(writing.close)
+        if writing.is_done:
+            self.dismiss(f"{path}: {summary(progress)}")
+        else:
+            self._show_prompt("Stopped: nothing was written.", "$warning")
