@@ -77,6 +77,7 @@ bench: $(VENV)/.test
 	$(BIN)/python benchmarks/series.py; \
 	$(BIN)/python benchmarks/http_load.py; \
 	$(BIN)/python benchmarks/http_load.py --index "$$scratch/1000000.db"; \
+	$(BIN)/python benchmarks/restart.py "$$scratch/100000.db"; \
 	$(BIN)/python benchmarks/terminal.py "$$scratch/1000000.db"
 
 clean:

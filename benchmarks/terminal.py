@@ -2,6 +2,7 @@
 
 The program runs in a pty and is read back by a terminal emulator; `make_index.py` makes an index of any size.
 With `--delete` experiments are moved to the trash and brought back, so that the index is written to.
+With `--files N` run directories of N experiments are made first and all moved to the trash, with their marker files.
 """
 
 from __future__ import annotations
@@ -9,17 +10,23 @@ from __future__ import annotations
 import argparse
 import os
 import select
+import sqlite3
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pexpect
 import psutil
 import pyte
 from figures import highest, machine
+
+from runicorn_db.demo import write_demo
+from runicorn_db.store import Store
+from runicorn_db.sync import sync
 
 DOWN, PAGE_DOWN, HOME, END, ESCAPE = "\x1b[B", "\x1b[6~", "\x1b[H", "\x1b[F", "\x1b"
 SLOW_FILTER = "-norm -tuned"
@@ -113,6 +120,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("index", type=Path)
     parser.add_argument("--delete", action="store_true")
+    parser.add_argument("--files", type=int, default=0, metavar="N")
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     print(machine(), "\n| terminal | median | max |\n|---|---|---|", sep="\n", flush=True)
@@ -123,6 +131,8 @@ def main() -> None:
     marking(options.index)
     if options.delete:
         deleting(options.index)
+    if options.files:
+        trashing(options.files)
 
 
 def row(label: str, values: Sequence[float], unit: str) -> None:
@@ -246,6 +256,37 @@ def deleting(index: Path) -> None:
     row("RSS, highest", [browser.memory, browser.peak], "MiB")
     browser.settle()
     browser.quit()
+
+
+def trashing(experiments: int) -> None:
+    """The keys of a person, each as soon as the one before is answered."""
+    with tempfile.TemporaryDirectory() as folder:
+        root, index = Path(folder) / "root", Path(folder) / "index.db"
+        write_demo(root, experiments, steps=2)
+        with Store(index) as store:
+            store.add_root(root)
+            sync(store)
+        browser = Browser(index, 160, 50)
+        browser.until(lambda text: " 1/" in text)
+        browser.settle(2.0)
+        browser.send("a")
+        waited = [browser.until(lambda text: " marked" in text)]
+        browser.send("d")
+        waited.append(browser.until(lambda text: " type " in text))
+        number = next(line.split(" type ")[1].split()[0] for line in browser.text.splitlines() if " type " in line)
+        began = time.perf_counter()
+        browser.send(f"{number}\r")
+        waited.append(browser.until(lambda text: "moved to trash" in text))
+        row(f"{int(number):,} with their files, a d number Enter: to the trash", [sum(waited)], "s")
+        with closing(sqlite3.connect(index)) as connection:
+            while connection.execute("SELECT count(*) FROM outbox").fetchone() != (0,):
+                browser.settle(0.1)
+        row("until the last marker file is there", [time.perf_counter() - began], "s")
+        browser.send("z")
+        row("z: all brought back", [browser.until(lambda text: " restored" in text)], "s")
+        row("RSS, highest", [browser.memory, browser.peak], "MiB")
+        browser.settle()
+        browser.quit()
 
 
 if __name__ == "__main__":

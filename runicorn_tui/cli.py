@@ -27,6 +27,7 @@ COMMANDS = {
     "ls": "runicorn_tui.commands.ls",
     "show": "runicorn_tui.commands.show",
     "metrics": "runicorn_tui.commands.metrics",
+    "compare": "runicorn_tui.commands.compare",
     "export": "runicorn_tui.commands.export",
     "tag": "runicorn_tui.commands.tag",
     "describe": "runicorn_tui.commands.describe",

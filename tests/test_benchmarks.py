@@ -45,3 +45,12 @@ def test_the_load_on_rest_is_timed_and_its_memory_measured() -> None:
     printed = run("http_load.py", "--experiments", 200, "--seconds", 0.2)
     assert "| 8 clients | " in printed
     assert "| two Chinese characters | " in printed
+
+
+@pytest.mark.slow
+def test_a_restart_after_kill_9_is_timed(tmp_path: Path) -> None:
+    index = tmp_path / "index.db"
+    run("make_index.py", 200, "--db", index)
+    printed = run("restart.py", index, "--rounds", 1)
+    assert "| time | " in printed
+    assert "| processor time of the server | " in printed

@@ -27,19 +27,22 @@ NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 """How a number is written; float() knows more, such as `nan` and `1_000`."""
 
 _PLAIN_VALUE = re.compile(r"[\w.@+%-][\w.@+%/-]*")
-_PLAIN_WORD = re.compile(r"[\w.@+%][\w.@+%/-]*")
+# A word that begins with @ could be taken for the name of a saved filter.
+_PLAIN_WORD = re.compile(r"[\w.+%][\w.@+%/-]*")
 
 
-def _quote(text: str) -> str:
+def quote(text: str) -> str:
+    """A word, name or value in double quotes."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _value(text: str) -> str:
-    return text if _PLAIN_VALUE.fullmatch(text) else _quote(text)
+def write_value(text: str) -> str:
+    """A value of a term, quoted where it has to be."""
+    return text if _PLAIN_VALUE.fullmatch(text) else quote(text)
 
 
 def _values(texts: Iterable[str]) -> str:
-    return ",".join(map(_value, texts))
+    return ",".join(map(write_value, texts))
 
 
 def _number(value: float) -> str:
@@ -59,7 +62,7 @@ class Text:
 
     def __str__(self) -> str:
         is_plain = _PLAIN_WORD.fullmatch(self.text) and self.text.casefold() != "or"
-        return _sign(self.negated) + (self.text if is_plain else _quote(self.text))
+        return _sign(self.negated) + (self.text if is_plain else quote(self.text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,7 +158,7 @@ class Metric:
         name = f"{self.value}.{self.metric}" if self.value else self.metric
         operator = ":" if self.comparison == "=" else self.comparison
         # Quoted always: a metric may be called like a field ("size"), and only a quoted name is surely a metric.
-        return f"{_sign(self.negated)}{_quote(name)}{operator}" + ",".join(map(_number, self.values))
+        return f"{_sign(self.negated)}{quote(name)}{operator}" + ",".join(map(_number, self.values))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,7 +176,7 @@ class Param:
     def __str__(self) -> str:
         operator = ":" if self.comparison == "contains" else self.comparison
         name = f"param.{self.param}"
-        field = name if re.fullmatch(r"[A-Za-z_][\w./]*", name) else _quote(name)
+        field = name if re.fullmatch(r"[A-Za-z_][\w./]*", name) else quote(name)
         return f"{_sign(self.negated)}{field}{operator}{_values(self.values)}"
 
 
@@ -189,7 +192,7 @@ class Has:
         if self.presence in ("metric", "param"):
             name = self.name if self.presence == "metric" else f"param.{self.name}"
             # Quoted always: `has:"tags"` is the metric, `has:tags` is the presence of tags.
-            return f"{_sign(self.negated)}has:{_quote(name)}"
+            return f"{_sign(self.negated)}has:{quote(name)}"
         return f"{_sign(self.negated)}has:{self.presence}"
 
 

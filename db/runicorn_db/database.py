@@ -378,8 +378,9 @@ def _unusable_if_broken(path: Path) -> Iterator[None]:
         raise errors.IndexUnusable(f"{path} is in use by another process that does not let go: try again") from None
     except (sqlite3.Error, DBException, UnicodeDecodeError) as error:
         raise errors.NotAnIndex(
-            f"{path} cannot be used as an index ({_reason(error)}); it was left alone: move it away and make it"
-            " again with runicorn-tui sync ROOT..., or name another file with --db"
+            f"{path} cannot be used as an index ({_reason(error)}); it was left alone: mend it with runicorn-tui"
+            " doctor --rebuild, or move it away and make it again with runicorn-tui sync ROOT..., or name another file"
+            " with --db"
         ) from error
 
 

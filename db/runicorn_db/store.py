@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
-from runicorn_db import plan, series, summaries, trash, value_names
+from runicorn_db import field_values, plan, series, summaries, trash, value_names
 from runicorn_db import roots as root_table
 from runicorn_db.changing_store import ChangingStore
 from runicorn_db.cursors import write_cursor
@@ -91,6 +91,16 @@ class Store(ChangingStore):
         """
         with self.database.snapshot() as connection:
             return read_rows(connection, snapshot.keys, values)
+
+    def field_values(
+        self, field: field_values.CountedField, containing: str = "", *, interrupt: Interrupt | None = None
+    ) -> dict[str, int]:
+        """What experiments have as `field`, whatever the case of `containing`: the most used first, how many have each.
+
+        At most `field_values.MOST` of them; the trash left out.
+        """
+        with self.database.snapshot(interrupt) as connection:
+            return field_values.read_counts(connection, field, containing)
 
     def value_names(self) -> list[NamedValue]:
         """Every metric (as `best`) and every parameter that an experiment may have."""

@@ -211,3 +211,104 @@ def test_a_reader_that_goes_away_ends_it_quietly(db: Path) -> None:
         )
 
     assert ended.stderr == "code 141\n"
+
+
+# Columns and orders by metrics and parameters.
+
+
+def test_columns_are_those_that_were_asked_for(run: Run, db: Path) -> None:
+    lines = run("ls", "--db", db, "--columns", "name, last.loss ,max.loss,status").out.splitlines()
+
+    assert lines[0].split() == ["NAME", "last.loss", "max.loss", "STATUS"]
+    assert lines[3].split() == ["vit", "0.2500", "3.0000", "✓", "finished"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["--sort", "max.loss"], ["a2", "b2", "b1", "a1"]),
+        (["--sort", "max.loss", "--reverse"], ["a1", "b1", "b2", "a2"]),
+        (["--sort", "loss", "--reverse"], ["a2", "a1", "b1", "b2"]),
+        (["--sort", '"last.loss"', "--limit", "2"], ["b2", "b1"]),
+    ],
+)
+def test_a_metric_sorts(run: Run, db: Path, arguments: list[str], expected: list[str]) -> None:
+    result = run("ls", "--db", db, *arguments)
+
+    assert ids(result.out) == expected
+    assert arguments[1].strip('"') in result.out.splitlines()[0]
+
+
+def test_numbers_of_a_parameter_sort_before_its_texts(run: Run, root: Path, tmp_path: Path) -> None:
+    for number, value in enumerate([0.001, "auto", 64, True]):
+        directory = write_run(root, f"p{number}", project="params")
+        (directory / "assets.json").write_text(json.dumps({"config": {"args": {"lr": value}}}))
+    db = tmp_path / "params.db"
+    assert run("sync", root, "--db", db).code == 0
+
+    result = run("ls", "--db", db, "project:params", "--sort", "param.lr", "--columns", "id,param.lr")
+
+    assert [line.split() for line in result.out.splitlines()[1:]] == [
+        ["p2", "64"],
+        ["p3", "true"],
+        ["p0", "0.001"],
+        ["p1", "auto"],
+    ]
+    asked = ["ls", "--db", db, "project:params", "--columns", "id,param.lr,size,tags", "--sort", "param.lr"]
+    items = run(*asked, "--json").json
+    assert [(item["id"], item["param.lr"]) for item in items] == [
+        ("p2", 64),
+        ("p3", True),
+        ("p0", 0.001),
+        ("p1", "auto"),
+    ]
+    assert list(items[0]) == ["id", "param.lr", "size_bytes", "tags"]
+    assert [json.loads(line) for line in run(*asked, "--jsonl").out.splitlines()] == items
+    rows = list(csv.reader(io.StringIO(run(*asked, "--csv").out, newline="")))
+    assert rows[0] == ["id", "param.lr", "size_bytes", "tags"]
+    assert [row[1] for row in rows[1:]] == ["64", "True", "0.001", "auto"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--sort", "creatd_at"],
+        ["--sort", "max.creatd_at"],
+        ["--sort", "param.lr"],
+        ["--sort", "max."],
+        ["--sort", ""],
+        ["--columns", "nmae"],
+        ["--columns", "name,,age"],
+        ["--columns", '"name'],
+        ["--columns", 'a"b'],
+        ["--columns", '"name"'],
+    ],
+)
+def test_a_name_that_nothing_has_is_refused(run: Run, db: Path, arguments: list[str]) -> None:
+    result = run("ls", "--db", db, *arguments)
+
+    assert result.code == 2
+    assert result.out == ""
+
+
+def test_a_refused_name_is_told_what_there_is(run: Run, db: Path) -> None:
+    error = run("ls", "--db", db, "--sort", "\x1b[2Jacc").err
+
+    assert "No experiment has a metric '\\x1b[2Jacc'" in error
+    assert "created_at, updated_at" in error
+    assert "name, status" in error
+
+
+def test_a_name_with_commas_is_quoted(run: Run, root: Path, tmp_path: Path) -> None:
+    directory = write_run(root, "c1")
+    name = 'top-1, "val"'
+    (directory / "events.jsonl").write_text(
+        json.dumps({"ts": 1, "type": "metrics", "data": {name: 3, "name": 4, "global_step": 1}}) + "\n"
+    )
+    db = tmp_path / "quoted.db"
+    assert run("sync", root, "--db", db).code == 0
+
+    result = run("ls", "id=c1", "--db", db, "--columns", 'name,"name","max.top-1, \\"val\\""', "--json")
+    items = result.json
+
+    assert items[0] == {"name": "resnet", '"name"': 4, f"max.{name}": 3}

@@ -275,6 +275,9 @@ def test_the_origin_and_the_proxy_of_the_flags_are_believed(serve: Serve, db: Pa
     [
         (("--cors-origin", "*"), "cors_origin must be one origin"),
         (("--cors-origin", "https://lab.example/path"), "cors_origin must be one origin"),
+        (("--allowed-host", "gpu07:23300"), "allowed_hosts must be names or addresses without"),
+        (("--allowed-host", "http://gpu07"), "allowed_hosts must be names or addresses without"),
+        (("--allowed-host", "*"), "allowed_hosts must be names or addresses without"),
         (("--trusted-proxy", "proxy.lab"), "trusted_proxies must be IP addresses"),
         (("--query-timeout", "0"), "query_timeout must be from 0.1"),
         (("--access-log", "xml"), "'xml' is not one of"),

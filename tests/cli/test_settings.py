@@ -121,6 +121,7 @@ def test_what_is_wrong_in_a_file_names_the_file(tmp_path: Path, text: str, sente
         ("RUNICORN_TUI_FULL_INTERVAL", "nan"),
         ("RUNICORN_TUI_RATE_LIMITS", "list"),
         ("RUNICORN_TUI_ACCESS_LOG", "xml"),
+        ("RUNICORN_TUI_NOTIFY", "osc8"),
         ("RUNICORN_TUI_QUERY_TIMEOUT", "0"),
     ],
 )

@@ -301,6 +301,26 @@ def test_a_preview_is_the_same_of_ids_and_of_a_snapshot_in_parts(
     assert without.pinned == expected.pinned
 
 
+def test_a_plan_is_exactly_what_would_go_in_the_order_it_was_asked_for(store: Store) -> None:
+    store.annotate(["b"], pinned=True)
+    store.delete(["c"], source="tui")
+    everything = store.ids(ExperimentQuery(include_deleted=True, order_by="name"))
+    preview, taken = store.plan_delete(everything, takes_pinned=False)
+    assert store.id_list(taken) == [name for name in store.id_list(everything) if name not in "bc"]
+    assert (preview.total, preview.pinned) == (len(taken), 1)
+
+
+def test_a_preview_counts_ages_by_their_upper_bound(store: Store) -> None:
+    day = 86400.0
+    ages = {"a": 0.0, "b": day, "c": 89 * day, "x": 90 * day, "y": 365 * day, "z": 4000 * day}
+    with store.database.writing() as connection:
+        for name, age in ages.items():
+            connection.execute("UPDATE experiment SET created_at = ? WHERE id = ?", (CREATED - age, name))
+    preview, _ = store.plan_delete(list(ages), now=CREATED)
+    assert preview.by_age == {"<1d": 1, "1-7d": 1, "30-90d": 1, "90d-1y": 1, ">1y": 2}
+    assert list(preview.by_age) == ["<1d", "1-7d", "30-90d", "90d-1y", ">1y"]
+
+
 def test_a_snapshot_deleted_in_parts_is_one_batch(store: Store) -> None:
     chosen = store.ids(ExperimentQuery())
     first = store.delete(chosen[:4], source="tui", reason="r")
