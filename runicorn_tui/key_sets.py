@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
-from collections.abc import Callable
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
+from operator import gt, lt
 
 from runicorn_db.query import Snapshot
 
@@ -32,6 +34,14 @@ def symmetric_difference(one: Snapshot, other: Snapshot) -> Snapshot:
     return _combined(one, other, lambda left, right: left ^ right)
 
 
+def ordered_as(listed: Snapshot, ascending: Snapshot) -> Snapshot:
+    """What an ascending snapshot holds, in the order of a list; what is not listed comes last."""
+    found = array("q", (key for key in listed.keys if has(ascending, key)))
+    if len(found) < len(ascending):
+        found.extend(difference(ascending, Snapshot(found)).keys)
+    return Snapshot(found)
+
+
 def has(ordered: Snapshot, key: int) -> bool:
     """Whether an ascending snapshot holds a key."""
     place = bisect_left(ordered.keys, key)
@@ -48,8 +58,21 @@ def _combined(one: Snapshot, other: Snapshot, operation: Callable[[set[int], set
     return Snapshot(result)
 
 
-def _cut(keys: array[int], pivots: list[int]) -> list[array[int]]:
-    parts: list[array[int]] = [array("q") for _ in range(len(pivots) + 1)]
-    for key in keys:
-        parts[bisect_left(pivots, key)].append(key)
-    return parts
+def _cut(keys: array[int], pivots: list[int]) -> Iterator[Iterable[int]]:
+    ordered = _ascending(keys)
+    if ordered is None:
+        parts: list[array[int]] = [array("q") for _ in range(len(pivots) + 1)]
+        for key in keys:
+            parts[bisect_left(pivots, key)].append(key)
+        yield from parts
+        return
+    places = [0, *(bisect_right(ordered, pivot) for pivot in pivots), len(keys)]
+    yield from (ordered[begin:end] for begin, end in pairwise(places))
+
+
+def _ascending(keys: array[int]) -> memoryview[int] | None:
+    """A look at keys that ascend or descend, as ascending ones; None for any other order, which has to be copied."""
+    view = memoryview(keys)
+    if all(map(lt, view, view[1:])):
+        return view
+    return view[::-1] if all(map(gt, view, view[1:])) else None

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from runicorn_db.query import Snapshot
-from runicorn_tui.key_sets import has
+from runicorn_tui.acts import parts
+from runicorn_tui.key_sets import has, union
+
+if TYPE_CHECKING:
+    from runicorn_db.store import Store
 
 
 class Marks:
@@ -51,5 +57,20 @@ class Marks:
         self.snapshot = snapshot
         self._sizes = {key: size for key, size in self._sizes.items() if has(snapshot, key)}
 
+    def restore(self, sizes: Mapping[int, int | None]) -> None:
+        """Marks these too; their sizes are known or None."""
+        self._sizes.update(sizes)
+        self.snapshot = union(self.snapshot, Snapshot(array("q", sorted(sizes))))
+
     def clear(self) -> None:
         self.become(Snapshot())
+
+
+def sizes_of(store: Store, ids: Sequence[str]) -> dict[int, int | None]:
+    """Key -> size of those that can still be marked: what went to the trash or away meanwhile drops out."""
+    found: dict[int, int | None] = {}
+    for part in parts(store.snapshot_of(ids)):
+        for key, row in zip(part.keys, store.rows(part), strict=True):
+            if row is not None and row.deleted_at is None and not row.is_missing:
+                found[key] = row.size_bytes
+    return found

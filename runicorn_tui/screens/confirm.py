@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from rich.cells import cell_len
-from textual import events, work
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from runicorn_db.errors import StoreError
 from runicorn_db.query import DEFAULT_DELETE_REASON, MAX_REASON_LENGTH, DeletePreview, Experiment, Snapshot
-from runicorn_tui import format, keys
-from runicorn_tui.acts import CHUNK, parts
-from runicorn_tui.key_sets import difference
-from runicorn_tui.widgets.line_table import fit
-
-if TYPE_CHECKING:
-    from runicorn_tui.app import RunicornApp
+from runicorn_tui import acts, format, keys
+from runicorn_tui.acts import Failure
+from runicorn_tui.screens.dialog import Part, TakingDialog, counts, largest, row
+from runicorn_tui.widgets.experiment_columns import columns
+from runicorn_tui.widgets.line_layout import Column, shortened
 
 ONE_KEY_LIMIT = 20
 """Up to so many are confirmed by one key, more by typing their number."""
 
-_NAMES_AT_EACH_END = 3
+_LISTED = ("name", "project", "status", "age", "size")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +33,8 @@ class Outcome:
 
     done: Snapshot
     moved: int
+    batch: int | None = None
+    failures: tuple[Failure, ...] = ()
     problem: str | None = None
 
 
@@ -49,15 +47,22 @@ class ReasonInput(Input):
         self.cursor_blink = False
 
     def action_leave(self) -> None:
-        self.screen.set_focus(None)
+        self.screen.set_focus(self.screen.query_one("LineTable"))
 
 
-class ConfirmDelete(ModalScreen[Outcome | None]):
+class ConfirmDelete(TakingDialog[Outcome | None]):
     """Asks about exactly these experiments: what matches the filter later on is not touched."""
 
-    SCOPES: ClassVar[tuple[keys.Scope, ...]] = ("confirm",)
+    DEFAULT_CSS = """
+    ConfirmDelete {
+        & #confirm-reason-row { height: 1; }
+        &.roomy #confirm-reason-row { margin-top: 1; }
+        & #confirm-reason-label { width: 11; color: $text-muted; }
+        & #confirm-reason { width: 1fr; height: 1; border: none; padding: 0; background: $panel; }
+        & #confirm-reason:focus { background: $cursor-blurred; border: none; }
+    }
+    """
     BINDINGS = keys.bindings("confirm")
-    AUTO_FOCUS = ""
 
     def __init__(self, chosen: Snapshot, *, hidden: int, query: str) -> None:
         super().__init__()
@@ -68,26 +73,32 @@ class ConfirmDelete(ModalScreen[Outcome | None]):
         self._preview: DeletePreview | None = None
         self._takes_running = False
         self._takes_pinned = False
-        self._typed = ""
-        self._is_deleting = False
-        self._is_called_off = False
+        self._done = 0
 
-    if TYPE_CHECKING:
+    one_key_limit = ONE_KEY_LIMIT
 
-        @property
-        def app(self) -> RunicornApp: ...
+    @property
+    def total(self) -> int | None:
+        return None if self._preview is None else self._preview.total
 
-    def compose(self) -> ComposeResult:
-        with Vertical(id="confirm"):
-            yield Static(Content(" Counting…"), id="confirm-body", markup=False)
-            with Horizontal(id="confirm-reason-row"):
-                yield Static(Content(" reason"), id="confirm-reason-label", markup=False)
-                yield ReasonInput(
-                    DEFAULT_DELETE_REASON, max_length=MAX_REASON_LENGTH, compact=True, id="confirm-reason"
-                )
-            yield Static("", id="confirm-prompt", markup=False)
+    def columns(self) -> Sequence[Column[Experiment]]:
+        return columns(self.app.clock, _LISTED)
+
+    def below(self) -> ComposeResult:
+        with Horizontal(id="confirm-reason-row"):
+            yield Static(Content(" reason"), id="confirm-reason-label", markup=False)
+            yield ReasonInput(DEFAULT_DELETE_REASON, max_length=MAX_REASON_LENGTH, compact=True, id="confirm-reason")
+
+    @property
+    def lines_below(self) -> int:
+        return 2 if self.has_class("roomy") else 1
+
+    @property
+    def is_writing(self) -> bool:
+        return isinstance(self.focused, ReasonInput)
 
     def on_mount(self) -> None:
+        super().on_mount()
         self._look()
 
     # Looking.
@@ -95,195 +106,127 @@ class ConfirmDelete(ModalScreen[Outcome | None]):
     @work(group="preview", exclusive=True)
     async def _look(self) -> None:
         """Asks what would go, without what is left out."""
-        ask, store = self.app.ask, self.app.store
         self._preview = None
         try:
-            preview = await ask(
-                store.preview_delete,
+            preview, self._chosen = await self.app.ask(
+                self.app.store.plan_delete,
                 self._asked,
                 takes_running=self._takes_running,
                 takes_pinned=self._takes_pinned,
+                now=self.app.clock(),
             )
-            left_out = (() if self._takes_running else preview.running) + (() if self._takes_pinned else preview.pinned)
-            self._chosen = self._asked
-            if left_out:
-                self._chosen = await ask(difference, self._asked, await ask(store.snapshot_of, left_out))
-            self._preview = preview
+            await self.show_names(self._chosen)
         except StoreError as error:
-            self.dismiss(Outcome(done=Snapshot(), moved=0, problem=str(error)))
+            self.finish(Outcome(done=Snapshot(), moved=0, problem=str(error)))
             return
-        self._typed = ""
-        self._draw()
+        self._preview = preview
+        self.untype()
+        self.draw()
 
-    def _draw(self) -> None:
-        if self._preview is not None:
-            width = self.query_one("#confirm-body").size.width or 70
-            body = Content("\n").join(self._lines(self._preview, width))
-            self.query_one("#confirm-body", Static).update(body)
-            self._draw_prompt()
-
-    def _lines(self, preview: DeletePreview, width: int) -> list[Content]:
+    def lines(self, width: int) -> list[Part]:
+        preview = self._preview
+        if preview is None:
+            return []
         title = f" Move {format.plural(preview.total, 'experiment')} to the trash"
         size = f"{format.size(preview.size_bytes)} "
         lines = [
-            Content.assemble((title, "bold"), " " * max(1, width - len(title) - len(size)), (size, "bold")),
-            Content.styled(" Nothing is removed from disk; z brings them back.", "$text-muted"),
-            Content(""),
+            Part(0, Content.assemble((title, "bold"), " " * max(1, width - len(title) - len(size)), (size, "bold"))),
+            Part(6, Content.styled(" Nothing is removed from disk; z brings them back.", "$text-muted")),
+            Part(7, Content("")),
         ]
         if preview.total:
             lines += [
-                _row("status", _counts(preview.by_status, width), "$foreground"),
-                _row("project", _counts(preview.by_project, width), "$foreground"),
-                _row("created", _span(preview), "$foreground"),
+                Part(2, row("status", counts(largest(preview.by_status), width), "$foreground")),
+                Part(3, row("project", counts(largest(preview.by_project), width), "$foreground")),
+                Part(4, row("age", counts(list(preview.by_age.items()), width), "$foreground")),
+                Part(5, row("created", _span(preview), "$foreground")),
             ]
-        lines += self._warnings(preview)
-        lines.append(Content(""))
-        return lines + _names(preview, width)
+        if preview.total > 1:
+            newest, oldest = preview.first[0], (preview.last or preview.first)[-1]
+            half = (width - 16) // 2
+            names = f"{shortened(newest.name, half)} … {shortened(oldest.name, half)}"
+            lines.append(Part(6, row("names", names, "$foreground")))
+        return lines + self._warnings(preview)
 
-    def _warnings(self, preview: DeletePreview) -> list[Content]:
-        lines: list[Content] = []
-        for ids, takes, what, key in (
+    def _warnings(self, preview: DeletePreview) -> list[Part]:
+        lines: list[Part] = []
+        for count, takes, what, key in (
             (preview.running, self._takes_running, "running", "r"),
             (preview.pinned, self._takes_pinned, "pinned", "p"),
         ):
-            if ids and takes:
-                lines.append(_row("taken", f"{len(ids):,} {what} (press {key} to leave out)", "$warning"))
-            elif ids:
-                lines.append(_row("left out", f"{len(ids):,} {what} (press {key} to take along)", "$accent"))
+            if count and takes:
+                lines.append(Part(1, row("taken", f"{count:,} {what} (press {key} to leave out)", "$warning")))
+            elif count:
+                lines.append(Part(1, row("left out", f"{count:,} {what} (press {key} to take along)", "$accent")))
         if self._hidden:
-            lines.append(_row("hidden", f"{self._hidden:,} of the marked ones do not match the filter", "$accent"))
+            text = f"{self._hidden:,} of the marked ones do not match the filter"
+            lines.append(Part(1, row("hidden", text, "$accent")))
         if preview.index_only:
             text = f"{preview.index_only:,} in read-only roots: only this index will know"
-            lines.append(_row("note", text, "$accent"))
+            lines.append(Part(1, row("note", text, "$accent")))
         return lines
 
     # Agreeing.
 
-    @property
-    def _total(self) -> int:
-        return self._preview.total if self._preview is not None else 0
-
-    def _draw_prompt(self) -> None:
-        if not self._total:
-            prompt = Content.styled(" Nothing to move · esc closes", "$text-muted")
-        elif self._total <= ONE_KEY_LIMIT:
-            prompt = Content.assemble(
-                " ", ("y", "bold $error"), " moves them   ", ("esc", "bold $primary"), " cancels   ",
-                ("e", "bold $primary"), " reason",
-            )  # fmt: skip
-        else:
-            is_wrong = not str(self._total).startswith(self._typed)
-            prompt = Content.assemble(
-                " type ", (str(self._total), "bold $error"), " and Enter: ",
-                (self._typed, "bold $warning" if is_wrong else "bold"), ("▏", "$primary"), "   ",
-                ("esc", "bold $primary"), " cancels   ", ("e", "bold $primary"), " reason",
-            )  # fmt: skip
-        self._show_prompt(prompt)
-
-    def _show_prompt(self, prompt: Content) -> None:
-        self.query_one("#confirm-prompt", Static).update(prompt)
-
-    def on_key(self, event: events.Key) -> None:
-        """Digits of the number. Only keys count: pasted text arrives as another event."""
-        if self._is_deleting or self.focused is not None:
-            return
-        if event.key == "backspace":
-            self._typed = self._typed[:-1]
-        elif event.character is not None and event.character in "0123456789":
-            self._typed = (self._typed + event.character)[:12]
-        else:
-            return
-        event.stop()
-        self._draw_prompt()
-
-    def action_confirm(self) -> None:
-        if 0 < self._total <= ONE_KEY_LIMIT:
-            self._delete()
-
-    def action_confirm_number(self) -> None:
-        if self._total > ONE_KEY_LIMIT and self._typed == str(self._total):
-            self._delete()
+    def agreed_prompt(self) -> Content:
+        cancels = ("esc", "bold $primary"), " cancels"
+        if not self.total:
+            return Content.styled(" Nothing to move · esc closes", "$text-muted")
+        reason = ("   "), ("e", "bold $primary"), " reason "
+        if self.total <= ONE_KEY_LIMIT:
+            return Content.assemble(" ", ("y", "bold $error"), " moves them   ", *cancels, *reason)
+        return Content.assemble("   ", *cancels, *reason)
 
     def action_toggle_running(self) -> None:
-        if not self._is_deleting and self._preview is not None and self._preview.running:
+        if not self.is_working and self._preview is not None and self._preview.running:
             self._takes_running = not self._takes_running
             self._look()
 
     def action_toggle_pinned(self) -> None:
-        if not self._is_deleting and self._preview is not None and self._preview.pinned:
+        if not self.is_working and self._preview is not None and self._preview.pinned:
             self._takes_pinned = not self._takes_pinned
             self._look()
 
     def action_reason(self) -> None:
-        if not self._is_deleting:
+        if not self.is_working:
             self.set_focus(self.query_one(ReasonInput))
 
-    def action_cancel(self) -> None:
-        if self._is_deleting:
-            self._is_called_off = True
-        else:
-            self.dismiss(None)
+    def doing(self) -> str:
+        return f"moving to the trash: {self._done:,} of {len(self._chosen):,}"
 
     @work(group="delete")
-    async def _delete(self) -> None:
-        if self._is_deleting:
+    async def take(self) -> None:
+        if self.is_working:
             return
-        self._is_deleting = True
-        chosen, moved, done, problem, batch = self._chosen, 0, 0, None, None
+        with self.working():
+            outcome = await self._move()
+        self.finish(outcome)
+
+    async def _move(self) -> Outcome:
+        chosen, moved, problem, batch = self._chosen, 0, None, None
+        failures: list[Failure] = []
         reason = self.query_one(ReasonInput).value.strip() or DEFAULT_DELETE_REASON
-        for part in parts(chosen):
-            if self._is_called_off:
+        for part in acts.parts(chosen):
+            if self.is_called_off:
                 break
-            if len(chosen) > CHUNK:
-                self._show_prompt(Content(f" moved {done:,} of {len(chosen):,}   esc stops here"))
+            if len(chosen) > acts.CHUNK:
+                self.show_progress(self._done, len(chosen), "moved")
             try:
                 result = await self.app.ask(
-                    self.app.store.delete, part, source="tui", reason=reason, query=self._query, batch=batch
+                    acts.move, self.app.store, part, reason=reason, query=self._query, batch=batch
                 )
             except StoreError as error:
                 problem = str(error)
                 break
             moved += result.changed
+            failures += result.failures
             batch = result.batch
-            done += len(part)
-        self.dismiss(Outcome(done=chosen[:done], moved=moved, problem=problem))
-
-
-def _row(label: str, text: str, style: str) -> Content:
-    return Content.assemble((f" {label:<10}", "$text-muted"), (text, style))
-
-
-def _counts(counts: Mapping[str, int], width: int) -> str:
-    """`vision 81   nlp 40   … 3 more`: as many as fit, the largest first."""
-    items = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    parts = [f"{fit(name, 24).rstrip()} {count:,}" for name, count in items]
-    text = "   ".join(parts)
-    shown = len(parts)
-    while cell_len(text) > width - 12 and shown > 1:
-        shown -= 1
-        text = "   ".join([*parts[:shown], f"… {len(parts) - shown} more"])
-    return text
+            self._done += len(part)
+        if batch is not None and moved:
+            self.app.history.add(batch)
+        return Outcome(done=chosen[: self._done], moved=moved, batch=batch, failures=tuple(failures), problem=problem)
 
 
 def _span(preview: DeletePreview) -> str:
     first, last = format.day(preview.created_from), format.day(preview.created_to)
     return first if first == last else f"{first} … {last}"
-
-
-def _names(preview: DeletePreview, width: int) -> list[Content]:
-    """The first and the last names, and how many lie between."""
-    sample: list[Experiment] = [*preview.first, *preview.last]
-    if preview.total <= 2 * _NAMES_AT_EACH_END + 1 and len(sample) == preview.total:
-        return [_name(experiment, width) for experiment in sample]
-    first, last = sample[:_NAMES_AT_EACH_END], sample[-_NAMES_AT_EACH_END:]
-    between = preview.total - len(first) - len(last)
-    if between <= 0:
-        return [_name(experiment, width) for experiment in sample]
-    middle = Content.styled(f"  … {between:,} more", "$text-muted")
-    return [*(_name(e, width) for e in first), middle, *(_name(e, width) for e in last)]
-
-
-def _name(experiment: Experiment, width: int) -> Content:
-    project = fit(experiment.project, 16)
-    name = fit(experiment.name, max(10, width - 36))
-    return Content.assemble("  ", name, " ", (project, "$text-muted"), " ", format.status(experiment.status))

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar, cast
 
 from textual import on, work
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.content import Content
 
-from runicorn_db.query import Batch, Experiment, Snapshot
-from runicorn_tui import format, keys
+from runicorn_db.query import Batch, Experiment, PurgeResult, Snapshot
+from runicorn_tui import format, keys, list_status
 from runicorn_tui.messages import IndexChanged
-from runicorn_tui.rows import Pages
-from runicorn_tui.screens import BrowserScreen
+from runicorn_tui.rows import ResultPages, survivor
+from runicorn_tui.screens.purge import ConfirmPurge
+from runicorn_tui.screens.report import SOURCES
+from runicorn_tui.screens.undo import UndoScreen
 from runicorn_tui.terminal import safe
-from runicorn_tui.widgets.experiment_table import columns as experiment_columns
-from runicorn_tui.widgets.line_table import Column, LineTable, RowList
+from runicorn_tui.widgets.experiment_columns import ColumnChoice, columns
+from runicorn_tui.widgets.experiment_table import ExperimentTable
+from runicorn_tui.widgets.line_layout import Column
+from runicorn_tui.widgets.line_table import LineTable, RowList
 from runicorn_tui.widgets.status_line import KeyBar, Line, StatusLine
 
-_SOURCES = {"tui": "terminal", "api": "REST", "cli": "command", "runicorn": "Runicorn"}
-_SHOWN_BATCHES = 2000
+_ALL = 1 << 31
+_NOTHING_DELETED = ("Nothing was deleted yet.", "", "esc goes back: there d moves experiments here")
+_NOTHING_HELD = ("Every deletion was taken back or removed for good.", "", "h shows them, esc goes back")
 
 
 def _batch_columns(clock: Callable[[], float]) -> list[Column[Batch]]:
@@ -56,7 +62,7 @@ def _batch_columns(clock: Callable[[], float]) -> list[Column[Batch]]:
             title="from",
             width=8,
             rank=3,
-            text=lambda batch: _SOURCES.get(batch.source, batch.source),
+            text=lambda batch: SOURCES.get(batch.source, batch.source),
             tone="muted",
         ),
         Column(id="reason", title="reason", width=12, grow=20, rank=2, text=lambda batch: batch.reason),
@@ -72,29 +78,36 @@ def _batch_columns(clock: Callable[[], float]) -> list[Column[Batch]]:
     ]
 
 
-class _TrashList(BrowserScreen[bool]):
-    """A title, a list, a status and the keys; closes with whether something was restored."""
+class _TrashList(UndoScreen[bool]):
+    """A title, a list, a status and the keys; closes with whether other experiments are in the trash now."""
 
-    SCOPES: ClassVar[tuple[keys.Scope, ...]] = ("trash", "table", "app")
-    BINDINGS = keys.bindings("trash")
     AUTO_FOCUS = "LineTable"
+    FOOTER: ClassVar[tuple[keys.Scope, ...]] = ()
 
     def __init__(self) -> None:
         super().__init__()
         self._is_changed = False
 
     def on_mount(self) -> None:
-        self.query_one(KeyBar).show([key for key in keys.of("trash", "app") if key.in_footer])
+        rows = [key for scope in (*self.FOOTER, "app") for key in keys.of(scope) if key.in_footer]
+        self.query_one(KeyBar).show(rows)
         self._read()
 
     @abstractmethod
     def _read(self) -> object:
         """Fill the list from the store."""
 
+    @abstractmethod
+    async def _chosen(self) -> Snapshot:
+        """What the keys are about."""
+
     def action_back(self) -> None:
         self.dismiss(self._is_changed)
 
     def on_index_changed(self, message: IndexChanged) -> None:
+        self.restored_or_deleted()
+
+    def restored_or_deleted(self) -> None:
         self._is_changed = True
         self._read()
 
@@ -103,14 +116,38 @@ class _TrashList(BrowserScreen[bool]):
         table = cast("LineTable[object]", self.query_one(LineTable))
         self.query_one(StatusLine).show_position(table.cursor, len(table.rows))
 
-    def _restored(self, restored: int) -> None:
-        self._is_changed = self._is_changed or restored > 0
-        self.notify(f"{format.plural(restored, 'experiment')} restored", markup=False)
-        self._read()
+    @work(group="delete", exclusive=True)
+    async def action_purge(self) -> None:
+        """Removes from disk, once that is agreed to."""
+        with self.reporting():
+            chosen = await self._chosen()
+            if not len(chosen):
+                self.say("Nothing of it is in the trash.")
+                return
+            result = await self.app.push_screen_wait(ConfirmPurge(chosen))
+            if isinstance(result, str):
+                self.show_problem(result)
+            elif result is not None:
+                await self._purged(result)
+
+    async def _purged(self, result: PurgeResult) -> None:
+        freed = f"{format.size(result.freed_bytes)} freed, {format.plural(result.file_count, 'file')}"
+        rest = "" if result.is_complete else ". Stopped: the rest is in the trash as it was"
+        self.say(f"{format.plural(result.purged, 'experiment')} removed for good, {freed}{rest}")
+        self.restored_or_deleted()
+        await self.show_errors("not removed", dict(result.errors))
 
 
 class TrashScreen(_TrashList):
     """One line for each act of deletion, newest first."""
+
+    SCOPES: ClassVar[tuple[keys.Scope, ...]] = ("trash", "table", "app")
+    FOOTER = ("trash",)
+    BINDINGS = keys.bindings("trash")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._hides_emptied = False
 
     def compose(self) -> ComposeResult:
         yield Line(id="trash-title")
@@ -126,17 +163,31 @@ class TrashScreen(_TrashList):
     @work(group="read", exclusive=True)
     async def _read(self) -> None:
         with self.reporting():
-            found = await self.app.ask(self.app.store.batches, _SHOWN_BATCHES)
+            found = await self.app.ask(self.app.store.batches, _ALL)
             held = sum(batch.remaining for batch in found)
+            shown = [batch for batch in found if batch.remaining or not self._hides_emptied]
+            hidden = f", {len(found) - len(shown):,} emptied ones hidden" if len(shown) < len(found) else ""
             self.query_one("#trash-title", Line).show(
                 Content.assemble((" trash", "bold $primary")),
                 Content.styled(
-                    f"{format.plural(held, 'experiment')} in {format.plural(len(found), 'deletion')} ", "$text-muted"
+                    f"{format.plural(held, 'experiment')} in {format.plural(len(found), 'deletion')}{hidden} ",
+                    "$text-muted",
                 ),
             )
-            self.table.empty = ("Nothing was deleted yet.", "", "esc goes back to the experiments")
-            self.table.show(RowList(found), self.table.cursor)
+            self.table.empty = _NOTHING_HELD if found else _NOTHING_DELETED
+            self.table.show(RowList(shown), self._place(shown))
             self.clear_problem()
+
+    def _place(self, shown: Sequence[Batch]) -> int:
+        """The cursor stays on its batch, or the next older one that is left."""
+        current = self.table.current
+        if current is None:
+            return 0
+        return next((at for at, batch in enumerate(shown) if batch.id <= current.id), len(shown))
+
+    async def _chosen(self) -> Snapshot:
+        batch = self.table.current
+        return Snapshot() if batch is None else await self.app.ask(self.app.store.batch_snapshot, batch.id)
 
     @on(LineTable.Chosen)
     def action_open(self) -> None:
@@ -145,10 +196,18 @@ class TrashScreen(_TrashList):
 
             def closed(is_changed: bool | None) -> None:
                 if is_changed:
-                    self._is_changed = True
-                    self._read()
+                    self.restored_or_deleted()
 
             self.app.push_screen(DeletedScreen(batch), closed)
+
+    def action_hide_emptied(self) -> None:
+        self._hides_emptied = not self._hides_emptied
+        self._read()
+
+    def action_journal(self) -> None:
+        from runicorn_tui.screens.report import JournalScreen
+
+        self.app.push_screen(JournalScreen())
 
     @work(group="restore")
     async def action_restore(self) -> None:
@@ -156,20 +215,29 @@ class TrashScreen(_TrashList):
         if batch is None:
             return
         with self.reporting():
-            self._restored(await self.app.restore_batch(batch.id))
+            result = await self.app.restore_batch(batch.id)
+            age, source = format.age(self.app.clock() - batch.created_at), SOURCES.get(batch.source, batch.source)
+            self.say(f"{format.plural(result.changed, 'experiment')} restored, deleted {age} ago from {source}")
+            self.restored_or_deleted()
+            await self.show_errors("not restored", dict(result.errors))
 
-    async def action_undo(self) -> None:
-        """The newest deletion is the first line that still holds something."""
-        for index in range(len(self.table.rows)):
-            batch = self.table.rows.row(index)
-            if batch is not None and batch.remaining:
-                await self.table.go(index)
-                self.action_restore()
-                return
+
+class DeletedTable(ExperimentTable, inherit_bindings=False):
+    """Experiments with marks, all of them in the trash."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings("table"), *keys.bindings("marks")]
+
+    def begin_with(self, choice: ColumnChoice) -> None:
+        self.choice = choice
+        self.set_columns(columns(self._clock, choice.shown, in_trash=True))
 
 
 class DeletedScreen(_TrashList):
-    """What one act of deletion still holds."""
+    """What one act of deletion still holds; some of it can be marked, to be restored or removed for good."""
+
+    SCOPES: ClassVar[tuple[keys.Scope, ...]] = ("deleted", "marks", "table", "app")
+    FOOTER = ("deleted", "marks")
+    BINDINGS = keys.bindings("deleted")
 
     def __init__(self, batch: Batch) -> None:
         super().__init__()
@@ -177,22 +245,30 @@ class DeletedScreen(_TrashList):
 
     def compose(self) -> ComposeResult:
         yield Line(id="trash-title")
-        yield LineTable[Experiment](experiment_columns(self.app.clock, in_trash=True), gutter=1)
+        yield DeletedTable(self.app.clock, self.app.ask)
         yield Line(id="problem")
         yield StatusLine()
         yield KeyBar()
 
+    def on_mount(self) -> None:
+        self.table.begin_with(self.table.choice)
+        super().on_mount()
+
     @property
-    def table(self) -> LineTable[Experiment]:
-        return cast("LineTable[Experiment]", self.query_one(LineTable))
+    def table(self) -> DeletedTable:
+        return self.query_one(DeletedTable)
 
     @work(group="read", exclusive=True)
     async def _read(self) -> None:
-        batch = self._batch
+        batch, table = self._batch, self.table
+        table.is_listed.clear()
         with self.reporting():
             held = await self.app.ask(self.app.store.batch_snapshot, batch.id)
-            rows = Pages(lambda begin, end: self._get(held[begin:end]), len(held))
-            await rows.ensure(0, self.table.body_height)
+            before, cursor = table.listed, table.cursor
+            rows = ResultPages(self._get)
+            rows.freeze(held)
+            cursor = await self.app.ask(survivor, before, cursor, held)
+            await rows.ensure(cursor - table.body_height, cursor + table.body_height)
             self.query_one("#trash-title", Line).show(
                 Content.assemble(
                     (" trash ", "bold $primary"),
@@ -200,14 +276,23 @@ class DeletedScreen(_TrashList):
                 ),
                 Content.styled(f"{len(held):,} of {batch.count:,} in the trash ", "$text-muted"),
             )
-            self.table.empty = ("All of these were restored.", "", "esc goes back")
-            self.table.show(rows, self.table.cursor)
+            table.empty = ("Nothing of this is in the trash any more.", "", "esc goes back")
+            table.range_start = None
+            table.show(rows, cursor)
             self.clear_problem()
+        table.is_listed.set()
 
     async def _get(self, part: Snapshot) -> list[Experiment | None] | None:
         with self.reporting():
             return await self.app.ask(self.app.store.rows, part)
         return None
+
+    async def _chosen(self) -> Snapshot:
+        return await self.table.chosen()
+
+    @on(ExperimentTable.Marked)
+    def _marks_changed(self) -> None:
+        self.query_one(StatusLine).show_parts(list_status.marks(self.table))
 
     @on(LineTable.Chosen)
     def action_open(self) -> None:
@@ -219,11 +304,16 @@ class DeletedScreen(_TrashList):
 
     @work(group="restore")
     async def action_restore(self) -> None:
-        current = self.table.current
-        if current is not None:
-            with self.reporting():
-                result = await self.app.ask(self.app.store.restore, [current.id])
-                self._restored(result.changed)
+        with self.reporting(), self.app.doing(lambda: "restoring"):
+            chosen = await self.table.chosen()
+            if not len(chosen):
+                return
+            result = await self.app.ask(self.app.store.restore, chosen)
+            await self.table.forget(chosen)
+            self.say(f"{format.plural(result.changed, 'experiment')} restored")
+            self.restored_or_deleted()
+            await self.show_errors("not restored", dict(result.errors))
 
-    def action_undo(self) -> None:
-        self.action_restore()
+    async def _purged(self, result: PurgeResult) -> None:
+        await self.table.forget(self.table.marks.snapshot)
+        await super()._purged(result)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from textual import events
 from runicorn_db.query import ExperimentQuery
 from runicorn_db.store import Store
 from runicorn_tui.screens.confirm import ConfirmDelete
+from runicorn_tui.screens.report import FailuresScreen
 from tests.tui import indexed
 from tests.tui.drive import Browser, drive
 
@@ -48,7 +50,9 @@ def test_one_is_confirmed_by_one_key(thirty: Store) -> None:
 def test_enter_alone_and_pasted_text_confirm_nothing(thirty: Store) -> None:
     async def script(browser: Browser) -> None:
         for marking in ("space", "a"):
-            await browser.press(marking, "d", "enter", "enter")
+            await browser.press(marking, "d")
+            await browser.press("enter")
+            await browser.press("enter")
             browser.app.screen.post_message(events.Paste("y30\n"))
             await browser.settle()
             assert is_open(browser)
@@ -61,7 +65,9 @@ def test_enter_alone_and_pasted_text_confirm_nothing(thirty: Store) -> None:
 
 def test_many_need_their_number(thirty: Store) -> None:
     async def script(browser: Browser) -> None:
-        await browser.press("a", "d", "y", "3", "1", "enter")
+        await browser.press("a", "d")
+        await browser.press("y")
+        await browser.press("3", "1", "enter")
         assert is_open(browser)
         await browser.press("backspace", "0")
         assert "type 30 and Enter: 30" in browser.text
@@ -94,7 +100,8 @@ def test_running_and_pinned_are_left_out_unless_asked_for(four_hundred: Store) -
         assert "type 376 and Enter" in browser.text
         await browser.press("p")
         assert "type 400 and Enter" in browser.text
-        await browser.press("r", "p", *"322", "enter")
+        await browser.press("r")
+        await browser.press("p", *"322", "enter")
         assert live(four_hundred) == 78
         assert len(browser.marked) == 78
 
@@ -103,7 +110,9 @@ def test_running_and_pinned_are_left_out_unless_asked_for(four_hundred: Store) -
 
 def test_a_toggle_takes_back_the_typed_number(four_hundred: Store) -> None:
     async def script(browser: Browser) -> None:
-        await browser.press("a", "d", *"322", "r", "enter")
+        await browser.press("a", "d")
+        await browser.press(*"322", "r")
+        await browser.press("enter")
         assert is_open(browser)
         assert live(four_hundred) == 400
 
@@ -114,9 +123,12 @@ def test_when_all_are_left_out_nothing_can_be_confirmed(store: Store, tmp_path: 
     indexed.add(store, indexed.numbered(2, status="running"), root=tmp_path / "root")
 
     async def script(browser: Browser) -> None:
-        await browser.press("a", "d", "y", "0", "enter")
+        await browser.press("a", "d")
+        await browser.press("y")
+        await browser.press("0", "enter")
         assert "Nothing to move" in browser.text
-        await browser.press("r", "y")
+        await browser.press("r")
+        await browser.press("y")
         assert live(store) == 0
 
     drive(store, script)
@@ -126,7 +138,8 @@ def test_it_says_how_many_marks_the_filter_hides(thirty: Store) -> None:
     async def script(browser: Browser) -> None:
         await browser.press("space", "space", "slash")
         await browser.type('"run 2"')
-        await browser.press("enter", "a", "d")
+        await browser.press("enter")
+        await browser.press("a", "d")
         assert "Move 13 experiments" in browser.text
         assert "2 of the marked ones do not match the filter" in browser.text
 
@@ -158,7 +171,9 @@ def test_the_ids_are_those_of_the_moment_of_asking(thirty: Store, tmp_path: Path
 
 def test_the_reason_is_kept_and_no_key_in_it_confirms(thirty: Store) -> None:
     async def script(browser: Browser) -> None:
-        await browser.press("d", "e", "end", *["backspace"] * 20, *"yqnrp", "enter", "enter")
+        await browser.press("d")
+        await browser.press("e", "end", *["backspace"] * 20, *"yqnrp", "enter")
+        await browser.press("enter")
         assert is_open(browser)
         assert live(thirty) == 30
         await browser.press("tab", "end", *"0y", "escape")
@@ -174,7 +189,9 @@ def test_the_filter_is_written_down_with_the_deletion(thirty: Store) -> None:
     async def script(browser: Browser) -> None:
         await browser.press("slash")
         await browser.type("name:5 status:fin")
-        await browser.press("enter", "a", "d", "y")
+        await browser.press("enter")
+        await browser.press("a", "d")
+        await browser.press("y")
         assert thirty.batches()[0].query == "name:5 status:finished"
 
     drive(thirty, script)
@@ -182,44 +199,204 @@ def test_the_filter_is_written_down_with_the_deletion(thirty: Store) -> None:
 
 def test_the_cursor_goes_to_the_next_survivor(thirty: Store) -> None:
     async def script(browser: Browser) -> None:
-        await browser.press(*["down"] * 4, "space", "space", "space", "up", "d", "y")
+        await browser.press(*["down"] * 4, "space", "space", "space", "up", "d")
+        await browser.press("y")
         assert browser.current == "run 7"
-        await browser.press("G", "d", "y")
+        await browser.press("G", "d")
+        await browser.press("y")
         assert browser.current == "run 28"
 
     drive(thirty, script)
 
 
-def test_undo_brings_them_back_also_after_a_restart(thirty: Store) -> None:
-    async def delete(browser: Browser) -> None:
-        await browser.press("a", "d", *"30", "enter")
-        assert "no experiments here" in browser.text.lower()
+def test_z_goes_back_deletion_by_deletion_and_capital_z_forth_again(thirty: Store) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("d")
+        await browser.press("y")
+        await browser.press("space", "space", "d")
+        await browser.press("y")
+        assert live(thirty) == 27
         await browser.press("z")
-        assert "30 experiments restored" in browser.notices[-1]
-        assert "/30" in browser.text
-        await browser.press("g", "d", "y")
-        assert live(thirty) == 29
-
-    async def undo(browser: Browser) -> None:
+        assert (live(thirty), browser.notices[-1]) == (29, "2 experiments restored, Z deletes again")
         await browser.press("z")
-        assert live(thirty) == 30
+        assert (live(thirty), browser.notices[-1]) == (30, "1 experiment restored, Z deletes again")
         await browser.press("z")
-        assert browser.notices[-1] == "Nothing to undo: the trash is empty."
+        assert browser.notices[-1].startswith("Nothing to undo in this session. X opens the trash")
+        await browser.press("Z")
+        await browser.press("Z")
+        assert (live(thirty), browser.notices[-1]) == (27, "2 moved to trash again, z undoes")
+        await browser.press("Z")
+        assert browser.notices[-1] == "Nothing to do again: z has taken nothing back."
+        await browser.press("z")
+        await browser.press("g", "d")
+        await browser.press("y")
+        await browser.press("Z")
+        assert browser.notices[-1] == "Nothing to do again: z has taken nothing back."
+        assert [(batch.count, batch.remaining) for batch in thirty.batches()] == [(1, 1), (2, 0), (1, 1)]
 
-    drive(thirty, delete)
-    drive(thirty, undo)
+    drive(thirty, script)
 
 
-def test_undo_takes_back_what_a_script_deleted(thirty: Store) -> None:
+def test_a_batch_that_others_emptied_is_passed_over(thirty: Store) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("d")
+        await browser.press("y")
+        await browser.press("d")
+        await browser.press("y")
+        thirty.restore_batch(thirty.batches()[0].id)
+        await browser.press("z")
+        assert (live(thirty), browser.notices[-1]) == (30, "1 experiment restored, Z deletes again")
+
+    drive(thirty, script)
+
+
+def test_z_takes_back_only_what_this_session_deleted(thirty: Store) -> None:
     thirty.delete([e.id for e in thirty.find(ExperimentQuery(per_page=4)).experiments], source="api")
 
     async def script(browser: Browser) -> None:
         await browser.press("z")
-        assert "4 experiments restored" in browser.notices[0]
-        assert "from api" in browser.notices[0]
+        assert browser.notices[-1].startswith("Nothing to undo in this session")
+        assert live(thirty) == 26
+
+    drive(thirty, script)
+
+
+def test_a_pasted_number_is_refused_and_said_so(thirty: Store) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("a", "d")
+        await browser.press("3")
+        browser.app.screen.post_message(events.Paste("0"))
+        await browser.settle()
+        assert "Pasted text confirms nothing: type it." in browser.text
+        await browser.press("enter")
+        assert is_open(browser)
+        assert "type 30 and Enter: ▏" in browser.text
         assert live(thirty) == 30
 
     drive(thirty, script)
+
+
+def test_all_names_can_be_looked_at(four_hundred: Store) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("a", "d")
+        await browser.press("r")
+        await browser.press("p")
+        assert "names     vit_b_lr1e-2_s0 … resnet50_lr3e-2_s399" in browser.text
+        listed = "\n".join(browser.lines[10:])
+        assert "_s1 " in listed
+        assert "_s399" not in listed
+        await browser.press("end")
+        assert "resnet50_lr3e-2_s399" in "\n".join(browser.lines[10:])
+        await browser.press(*"400", "enter")
+        assert live(four_hundred) == 0
+
+    drive(four_hundred, script)
+
+
+def test_it_says_how_old_they_are(thirty: Store, tmp_path: Path) -> None:
+    ages = {"fresh": 0.5, "week": 8, "old": 400, "older": 500}
+    entries = [
+        indexed.Entry(id=f"20240101_000000_{number:06x}", name=name, created_at=indexed.NOW - days * 86400)
+        for number, (name, days) in enumerate(ages.items())
+    ]
+    indexed.add(thirty, entries, root=tmp_path / "root")
+
+    async def script(browser: Browser) -> None:
+        await browser.press("a", "d")
+        assert "age       <1d 31   7-30d 1   >1y 2" in browser.text
+
+    drive(thirty, script)
+
+
+def test_what_others_deleted_or_removed_meanwhile_is_listed_with_its_reason(thirty: Store) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("v", *["down"] * 4, "d")
+        ids = [e.id for e in thirty.find(ExperimentQuery()).experiments]
+        thirty.delete(ids[1:2], source="api")
+        with thirty.database.writing() as connection:
+            connection.execute("DELETE FROM experiment WHERE id = ?", (ids[3],))
+        await browser.press("y")
+        assert isinstance(browser.app.screen, FailuresScreen)
+        assert "2 experiments not moved to the trash" in browser.lines[0]
+        (other,) = [line for line in browser.lines if "run 1 " in line]
+        assert "was moved to the trash by someone else" in other
+        assert "left the index meanwhile" in browser.text
+        await browser.press("escape")
+        assert browser.current == "run 5"
+        assert browser.notices == ["3 moved to trash, z undoes"]
+
+    drive(thirty, script, size=(120, 24))
+
+
+@pytest.mark.parametrize("size", [(40, 10), (60, 16), (80, 24), (160, 50)])
+def test_at_every_size_it_says_what_goes_and_how_to_agree(
+    four_hundred: Store, golden: Callable[[str, str], None], size: tuple[int, int]
+) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("a", "d")
+        await browser.press(*"32")
+        assert "Move 322 experiments" in browser.text
+        assert "type 322 and Enter: 32" in browser.text
+        assert "57 running (press r" in browser.text
+        golden(f"confirm_many_{size[0]}", browser.text)
+
+    drive(four_hundred, script, size=size)
+
+
+def test_q_while_it_moves_says_how_far_it_is_and_can_stay(
+    three_thousand: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(three_thousand, monkeypatch)
+
+    async def script(browser: Browser) -> None:
+        await gate.begin(browser)
+        await browser.pilot.press("q")
+        await browser.until(lambda: "Still at work" in browser.text)
+        assert "moving to the trash: 0 of 3,000" in browser.text
+        await browser.pilot.press("escape")
+        await browser.until(lambda: "moved 0 of 3,000" in browser.text)
+        await browser.pilot.press("q")
+        await browser.until(lambda: "Still at work" in browser.text)
+        # What ends meanwhile ends the question.
+        gate.open.set()
+        await browser.until(lambda: not is_open(browser) and "Still at work" not in browser.text)
+        await browser.settle()
+        assert live(three_thousand) == 0
+        assert browser.notices == ["3,000 moved to trash, z undoes"]
+
+    drive(three_thousand, script)
+
+
+def test_q_twice_while_it_moves_ends_after_the_part_at_hand(
+    three_thousand: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(three_thousand, monkeypatch)
+
+    async def script(browser: Browser) -> None:
+        await gate.begin(browser)
+        await browser.pilot.press("q", "q")
+        gate.open.set()
+
+    drive(three_thousand, script)
+    assert live(three_thousand) == 2000
+
+
+def test_a_terminal_that_became_too_small_meanwhile_closes_the_dialog_all_the_same(
+    three_thousand: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(three_thousand, monkeypatch)
+
+    async def script(browser: Browser) -> None:
+        await gate.begin(browser)
+        await browser.pilot.resize_terminal(30, 8)
+        gate.open.set()
+        await browser.until(lambda: live(three_thousand) == 0)
+        await browser.pilot.resize_terminal(80, 24)
+        await browser.until(lambda: not is_open(browser))
+        await browser.settle()
+        assert browser.notices == ["3,000 moved to trash, z undoes"]
+
+    drive(three_thousand, script)
 
 
 @pytest.fixture
@@ -230,7 +407,8 @@ def three_thousand(store: Store, tmp_path: Path) -> Store:
 
 def test_a_large_deletion_goes_in_parts_and_is_undone_as_one(three_thousand: Store) -> None:
     async def script(browser: Browser) -> None:
-        await browser.press("a", "d", *"3000", "enter")
+        await browser.press("a", "d")
+        await browser.press(*"3000", "enter")
         assert browser.notices[-1] == "3,000 moved to trash, z undoes"
         (batch,) = three_thousand.batches()
         assert (batch.count, batch.remaining, batch.size_bytes) == (3000, 3000, 3_000_000_000)
@@ -240,27 +418,38 @@ def test_a_large_deletion_goes_in_parts_and_is_undone_as_one(three_thousand: Sto
     drive(three_thousand, script)
 
 
-def test_escape_stops_between_two_parts_and_says_what_was_moved(
-    three_thousand: Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    has_begun, may_go_on = threading.Event(), threading.Event()
-    delete = three_thousand.delete
+class Gate:
+    """Holds deletions back until `open`."""
 
-    def slow(*args: Any, **kwargs: Any) -> Any:
-        has_begun.set()
-        assert may_go_on.wait(10)
-        return delete(*args, **kwargs)
+    def __init__(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.begun, self.open = threading.Event(), threading.Event()
+        delete = store.delete
 
-    monkeypatch.setattr(three_thousand, "delete", slow)
+        def held(*args: Any, **kwargs: Any) -> Any:
+            self.begun.set()
+            assert self.open.wait(10)
+            return delete(*args, **kwargs)
 
-    async def script(browser: Browser) -> None:
+        monkeypatch.setattr(store, "delete", held)
+
+    async def begin(self, browser: Browser) -> None:
+        """Has all 3000 moved, and waits for the first part."""
         await browser.press("a", "d")
         for key in (*"3000", "enter"):
             await browser.pilot.press(key)
-        await browser.until(has_begun.is_set)
+        await browser.until(self.begun.is_set)
         await browser.until(lambda: "moved 0 of 3,000" in browser.text)
+
+
+def test_escape_stops_between_two_parts_and_says_what_was_moved(
+    three_thousand: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Gate(three_thousand, monkeypatch)
+
+    async def script(browser: Browser) -> None:
+        await gate.begin(browser)
         await browser.pilot.press("escape")
-        may_go_on.set()
+        gate.open.set()
         await browser.until(lambda: not is_open(browser))
         await browser.settle()
         assert live(three_thousand) == 2000
@@ -277,7 +466,8 @@ def test_a_failure_half_way_is_told_with_what_was_moved(three_thousand: Store) -
         )
 
     async def script(browser: Browser) -> None:
-        await browser.press("a", "d", *"3000", "enter")
+        await browser.press("a", "d")
+        await browser.press(*"3000", "enter")
         assert browser.notices[0] == "2,000 moved to trash, z undoes"
         assert "The rest was not moved" in browser.notices[1]
         assert "no more" in browser.notices[1]

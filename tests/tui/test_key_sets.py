@@ -5,11 +5,11 @@ from array import array
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runicorn_db.query import Snapshot
-from runicorn_tui.key_sets import difference, has, intersection, symmetric_difference, union
+from runicorn_tui.key_sets import difference, has, intersection, ordered_as, symmetric_difference, union
 
 OPERATIONS: dict[Callable[[Snapshot, Snapshot], Snapshot], Callable[[set[int], set[int]], set[int]]] = {
     union: set[int].__or__,
@@ -40,6 +40,28 @@ def test_many_keys_in_any_order(operation: Callable[[Snapshot, Snapshot], Snapsh
     assert list(operation(snapshot(one), snapshot(other)).keys) == sorted(OPERATIONS[operation](set(one), set(other)))
 
 
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("are_descending", [(False, False), (False, True), (True, True)])
+@settings(deadline=None)
+@given(one=KEYS, other=KEYS)
+def test_keys_in_order_are_combined_as_any_others(
+    operation: Callable[[Snapshot, Snapshot], Snapshot],
+    are_descending: tuple[bool, bool],
+    one: list[int],
+    other: list[int],
+) -> None:
+    ordered = [sorted(keys, reverse=reverse) for keys, reverse in zip((one, other), are_descending, strict=True)]
+    found = operation(snapshot(ordered[0]), snapshot(ordered[1]))
+    assert list(found.keys) == sorted(OPERATIONS[operation](set(one), set(other)))
+
+
 @given(KEYS, st.integers(-5, 45))
 def test_has_finds_exactly_what_is_there(keys: list[int], key: int) -> None:
     assert has(snapshot(sorted(keys)), key) == (key in keys)
+
+
+@given(listed=KEYS, ascending=KEYS)
+def test_ordered_as_keeps_the_order_of_the_list_and_loses_nothing(listed: list[int], ascending: list[int]) -> None:
+    found = list(ordered_as(snapshot(listed), snapshot(sorted(ascending))).keys)
+    on_list = [key for key in listed if key in ascending]
+    assert found == on_list + sorted(set(ascending) - set(listed))

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from runicorn_db.query import ExperimentQuery
 from runicorn_db.store import Store
-from runicorn_tui.screens.trash import DeletedScreen, TrashScreen
+from runicorn_tui.screens.report import FailuresScreen
+from runicorn_tui.screens.trash import DeletedScreen, DeletedTable, TrashScreen
+from runicorn_tui.widgets.line_table import LineTable
 from tests.tui import indexed
 from tests.tui.drive import Browser, drive
 
@@ -24,7 +28,10 @@ def ids(store: Store) -> list[str]:
 
 def test_an_empty_trash_says_so_and_lets_one_back(ten: Store) -> None:
     async def script(browser: Browser) -> None:
-        await browser.press("X", "enter", "r", "z")
+        await browser.press("X")
+        await browser.press("enter")
+        await browser.press("r")
+        await browser.press("z")
         assert "Nothing was deleted yet." in browser.text
         await browser.press("escape")
         assert browser.current == "run 0"
@@ -56,27 +63,170 @@ def test_r_restores_an_act_and_the_list_shows_it(ten: Store) -> None:
     ten.delete(everything[3:5], source="cli")
 
     async def script(browser: Browser) -> None:
-        await browser.press("X", "down", "r")
-        assert browser.notices == ["3 experiments restored"]
+        await browser.press("X")
+        await browser.press("down", "r")
+        assert len(browser.notices) == 1
+        assert browser.notices[0].startswith("3 experiments restored, deleted ")
+        assert browser.notices[0].endswith(" ago from command")
         assert "0 of 3" in browser.lines[3]
         await browser.press("escape")
         assert "/8" in browser.text
 
-    drive(ten, script)
+    drive(ten, script, clock=time.time)
 
 
 def test_enter_lists_the_experiments_and_r_restores_one(ten: Store) -> None:
     ten.delete(ids(ten)[:3], source="cli")
 
     async def script(browser: Browser) -> None:
-        await browser.press("X", "enter")
+        await browser.press("X")
+        await browser.press("enter")
         assert isinstance(browser.app.screen, DeletedScreen)
         assert [f"run {number}" in browser.text for number in range(4)] == [True, True, True, False]
         await browser.press("down", "r")
         assert "run 1" not in browser.text
         await browser.press("escape")
         assert "2 of 3" in browser.lines[2]
-        await browser.press("z")
+        await browser.press("r")
         assert len(ids(ten)) == 10
 
     drive(ten, script)
+
+
+def test_marked_ones_are_restored_together_and_the_cursor_goes_to_what_is_left(ten: Store) -> None:
+    ten.delete(ids(ten)[:6], source="cli")
+
+    async def script(browser: Browser) -> None:
+        await browser.press("X")
+        await browser.press("enter")
+        await browser.press("down", "v", "down", "down")
+        assert "range: move, then v marks" in browser.text
+        await browser.press("r")
+        assert browser.notices == ["3 experiments restored"]
+        assert "3 of 6 in the trash" in browser.lines[0]
+        table = browser.app.screen.query_one(DeletedTable)
+        assert (table.current is not None and table.current.name, len(table.marks)) == ("run 4", 0)
+        await browser.press("a")
+        assert "3 marked" in browser.text
+        await browser.press("r")
+        assert "Nothing of this is in the trash any more." in browser.text
+        assert len(ids(ten)) == 10
+
+    drive(ten, script)
+
+
+def test_what_a_restart_forgot_is_restored_from_the_trash(ten: Store) -> None:
+    async def delete(browser: Browser) -> None:
+        await browser.press("space", "space", "d")
+        await browser.press("y")
+        assert len(ids(ten)) == 8
+
+    async def restore(browser: Browser) -> None:
+        await browser.press("z")
+        assert browser.notices[-1].startswith("Nothing to undo in this session. X opens the trash")
+        await browser.press("X")
+        await browser.press("r")
+        await browser.press("escape")
+        assert "/10" in browser.text
+
+    drive(ten, delete)
+    drive(ten, restore)
+    assert len(ids(ten)) == 10
+
+
+def test_z_in_the_trash_takes_back_the_last_deletion_of_this_session(ten: Store) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("d")
+        await browser.press("y")
+        ten.delete(ids(ten)[:2], source="api")
+        await browser.press("X")
+        await browser.press("z")
+        assert browser.notices[-1] == "1 experiment restored, Z deletes again"
+        assert ["0 of 1" in line for line in browser.lines[2:4]] == [False, True]
+        await browser.press("Z")
+        await browser.press("escape")
+        assert "/7" in browser.text
+
+    drive(ten, script)
+
+
+def test_emptied_deletions_can_be_hidden(ten: Store) -> None:
+    everything = ids(ten)
+    for number in range(3):
+        ten.delete(everything[number : number + 1], source="cli", reason=f"reason {number}")
+    ten.restore(everything[1:2])
+
+    async def script(browser: Browser) -> None:
+        await browser.press("X")
+        await browser.press("end", "h")
+        assert "1 emptied ones hidden" in browser.lines[0]
+        assert "reason 1" not in browser.text
+        assert browser.app.screen.query_one(LineTable).cursor == 1
+        await browser.press("h")
+        assert "reason 1" in browser.text
+        ten.restore(everything)
+        await browser.press("r")
+        await browser.press("h")
+        assert "Every deletion was taken back or removed for good." in browser.text
+
+    drive(ten, script, size=(120, 24))
+
+
+def test_ten_thousand_deletions_are_all_listed(ten: Store) -> None:
+    with ten.database.writing() as connection:
+        connection.executemany(
+            "INSERT INTO batch (created_at, source, reason, query, count, size_bytes) VALUES (?, 'cli', ?, '', 1, 1)",
+            [(indexed.NOW - number, f"reason {number}") for number in range(10_000)],
+        )
+
+    async def script(browser: Browser) -> None:
+        await browser.press("X")
+        assert "1/10,000" in browser.text
+        await browser.press("end")
+        assert "10,000/10,000" in browser.text
+        assert "reason 0" in browser.text
+
+    drive(ten, script, size=(120, 24))
+
+
+def test_what_is_being_removed_cannot_be_restored_and_is_listed(ten: Store) -> None:
+    gone = ids(ten)[:2]
+    ten.delete(gone, source="cli")
+    with ten.database.writing() as connection:
+        connection.execute(
+            "INSERT INTO purge (experiment_id, root_path, root_inode, path, run_inode, aside, size_bytes, file_count,"
+            " source, user, purged_at) SELECT id, '/nowhere', 1, path, 1, CAST('x/0123456789abcdef' AS BLOB), 5, 1,"
+            " 'cli', 'me', 1 FROM experiment WHERE id = ?",
+            (gone[0],),
+        )
+
+    async def script(browser: Browser) -> None:
+        await browser.press("X")
+        await browser.press("r")
+        assert isinstance(browser.app.screen, FailuresScreen)
+        assert "1 experiment not restored" in browser.lines[0]
+        assert "is being purged" in browser.text
+        assert len(ids(ten)) == 9
+
+    drive(ten, script)
+
+
+@pytest.mark.parametrize("size", [(40, 10), (80, 24), (160, 50)])
+def test_the_trash_at_every_size(ten: Store, golden: Callable[[str, str], None], size: tuple[int, int]) -> None:
+    everything = ids(ten)
+    ten.delete(everything[:3], source="cli", reason="old", query="age>30d")
+    ten.delete(everything[3:4], source="api", reason="a\x1b[2Jb[/]")
+    ten.delete(everything[4:6], source="tui")
+    ten.restore(everything[4:6])
+    ten.restore(everything[:1])
+    with ten.database.writing() as connection:
+        connection.execute("UPDATE batch SET created_at = ? - 86400 * (10 - id)", (indexed.NOW,))
+
+    async def script(browser: Browser) -> None:
+        await browser.press("X")
+        golden(f"trash_{size[0]}", browser.text)
+        await browser.press("end", "enter")
+        await browser.press("space")
+        golden(f"trash_inside_{size[0]}", browser.text)
+
+    drive(ten, script, size=size)

@@ -1,0 +1,61 @@
+"""Asked when one leaves while experiments are moved, restored or removed, or roots are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from runicorn_tui import keys
+from runicorn_tui.terminal import safe
+
+_LOOK_SECONDS = 0.25
+
+
+class QuitScreen(ModalScreen[bool]):
+    """Closes with whether to quit all the same."""
+
+    DEFAULT_CSS = """
+    QuitScreen {
+        & #quit {
+            width: 64; max-width: 100%; height: auto; max-height: 100%;
+            background: $surface; border: round $warning; padding: 0 1;
+        }
+    }
+    """
+    SCOPES: ClassVar[tuple[keys.Scope, ...]] = ("quitting",)
+    BINDINGS = keys.bindings("quitting")
+    AUTO_FOCUS = ""
+
+    def __init__(self, going_on: Callable[[], Sequence[str]]) -> None:
+        super().__init__()
+        self._going_on = going_on
+
+    def compose(self) -> ComposeResult:
+        yield Static("", id="quit", markup=False)
+
+    def on_mount(self) -> None:
+        self._draw()
+        self.set_interval(_LOOK_SECONDS, self._draw)
+
+    def _draw(self) -> None:
+        lines = [Content.styled(" Still at work", "bold"), Content("")]
+        lines += [Content(f"  {safe(what)}") for what in self._going_on()]
+        lines += [
+            Content(""),
+            Content.styled(" What is done stays done, the rest is left as it is.", "$text-muted"),
+            Content.assemble(
+                " ", ("q", "bold $error"), " quits after the part at hand   ", ("esc", "bold $primary"), " stays"
+            ),
+        ]
+        self.query_one("#quit", Static).update(Content("\n").join(lines))
+
+    def action_quit(self) -> None:
+        self.dismiss(True)
+
+    def action_stay(self) -> None:
+        self.dismiss(False)

@@ -1,0 +1,57 @@
+"""Back and forth: what this session deleted is restored, and deleted again."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+
+from textual import work
+from textual.screen import ScreenResultType
+
+from runicorn_tui import acts, format
+from runicorn_tui.acts import Failure
+from runicorn_tui.screens import BrowserScreen
+
+
+class UndoScreen(BrowserScreen[ScreenResultType]):
+    """A screen where `z` takes back this session's last deletion and `Z` does it again."""
+
+    @abstractmethod
+    def restored_or_deleted(self) -> None:
+        """Other experiments are in the trash now."""
+
+    @work(group="undo")
+    async def action_undo(self) -> None:
+        app = self.app
+        with self.reporting(), app.doing(lambda: "restoring the last deletion"):
+            taken = await app.ask(app.history.take_back, app.store)
+            if taken is None:
+                self.say("Nothing to undo in this session. X opens the trash: any deletion can be restored there.")
+                return
+            restored, errors = taken
+            self.say(f"{format.plural(restored, 'experiment')} restored, Z deletes again")
+            self.restored_or_deleted()
+            await self.show_errors("not restored", errors)
+
+    @work(group="undo")
+    async def action_redo(self) -> None:
+        app = self.app
+        with self.reporting(), app.doing(lambda: "deleting again what was restored last"):
+            deleted = await app.ask(app.history.do_again, app.store)
+            if deleted is None:
+                self.say("Nothing to do again: z has taken nothing back.")
+                return
+            self.say(f"{deleted:,} moved to trash again, z undoes")
+            self.restored_or_deleted()
+
+    async def show_errors(self, title: str, errors: dict[str, str]) -> None:
+        """What the store could not do, id by id."""
+        if errors:
+            self.show_failures(title, await self.app.ask(acts.failures_of, self.app.store, errors))
+
+    def show_failures(self, title: str, failures: Sequence[Failure]) -> None:
+        """A screen of them, if there are any."""
+        if failures:
+            from runicorn_tui.screens.report import FailuresScreen
+
+            self.app.push_screen(FailuresScreen(f"{format.plural(len(failures), 'experiment')} {title}", failures))
