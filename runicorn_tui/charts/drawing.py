@@ -1,93 +1,124 @@
-"""Lines, axes, grid and crosshair as rows of coloured text.
-
-plotext draws the lines alone, on coordinates scaled to 0..1 where none of its failures can occur;
-no text of a user ever reaches it.
-"""
+"""Lines, axes, grid and crosshair as rows of coloured text. No text of a user is among them."""
 
 from __future__ import annotations
 
-import re
+import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from runicorn_tui.charts.envelope import Point, clipped, envelope
-from runicorn_tui.charts.frame import ASCII_GLYPHS, Canvas, Color, Frame, Glyphs, Span, Theme
-from runicorn_tui.charts.series import LARGEST, Series, drawable, extent, smoothed
-from runicorn_tui.charts.view import Marker, View
+from runicorn_tui.charts.canvas import Span
+from runicorn_tui.charts.curve import (
+    LARGEST,
+    NOTHING_MISSING,
+    Curve,
+    Missing,
+    Reading,
+    drawable,
+    extent,
+    outlier_bounds,
+    smoothed,
+)
+from runicorn_tui.charts.envelope import Point, clipped, dashed, envelope
+from runicorn_tui.charts.frame import Frame, Theme
+from runicorn_tui.charts.palette import Color
+from runicorn_tui.charts.raster import DOTS, Marker, Stroke
+from runicorn_tui.charts.view import View
 
-_GLYPHS: dict[Marker, Glyphs] = {
-    "braille": Glyphs(dots=(2, 4)),
-    "blocks": Glyphs(dots=(2, 2)),
-    "ascii": ASCII_GLYPHS,
-}
-_PLOTEXT_MARKERS: dict[Marker, str] = {"braille": "braille", "blocks": "hd"}
-ASCII_MARKS = "*+ox#@%&"
-"""The character of each line where colours and braille cannot be trusted."""
 _ASCII_FAINT = "."
-_PIECE = re.compile(r"\x1b\[38;2;(\d+);(\d+);(\d+)m|\x1b\[0m|([^\x1b]+)")
 # More faint lines than this only hide the smoothed ones.
 _MOST_FAINT_LINES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawing:
-    """`hidden` finite values in the range could not be drawn; the canvas of `columns` shows the steps of `span`."""
+    """A chart as rows of text.
+
+    The canvas of `columns` cells shows `span` of the axis; `readings` has for each curve what it is worth at the
+    crosshair, without one at the right edge.
+    """
 
     rows: tuple[tuple[Span, ...], ...]
-    hidden: int = 0
+    missing: Missing = NOTHING_MISSING
     columns: int = 0
     span: tuple[float, float] = (0.0, 0.0)
+    readings: tuple[Reading | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Stroke:
     points: list[Point]
     color: Color
-    ascii_mark: str
+    mark: str
+    dash: int = 0
 
 
-def draw(series: Sequence[Series], view: View, width: int, height: int, theme: Theme) -> Drawing:
-    """A chart of exactly `height` rows of `width` columns; no series and no size makes it raise."""
-    whole = extent(series)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Prepared:
+    """A curve ready to be drawn: its own points and, where the view smooths, those to draw instead."""
+
+    curve: Curve
+    raw: list[Point]
+    averaged: list[Point] | None
+    missing: Missing
+    reading: Reading | None
+
+
+def draw(curves: Sequence[Curve], view: View, width: int, height: int, theme: Theme) -> Drawing:
+    """A chart of exactly `height` rows of `width` columns; no curve and no size makes it raise."""
+    whole = extent(curves)
     if whole is None:
-        return _message("nothing to draw", width, height, theme)
-    low, high = _widened(*sorted(max(-LARGEST, min(LARGEST, end)) for end in view.span(whole)))
-    raw: list[list[Point]] = []
-    hidden = 0
-    for one in series:
-        points, left_out = drawable(one, is_log=view.is_log, low=low, high=high)
-        raw.append(points)
-        hidden += left_out
-    strokes = _strokes(series, raw, (low, high), view, theme)
-    bounds = _bounds(strokes, is_log=view.is_log)
+        return _message("nothing to draw", width, height, theme, (None,) * len(curves))
+    span = _widened(*sorted(max(-LARGEST, min(LARGEST, end)) for end in view.span(whole)))
+    prepared = [_prepared(curve, view, span) for curve in curves]
+    readings = tuple(one.reading for one in prepared)
+    missing = sum((one.missing for one in prepared), NOTHING_MISSING)
+    strokes = _strokes(prepared, span, theme)
+    bounds, outliers = _bounds(prepared, strokes, view, span)
     if bounds is None:
-        return _message("no value in this range can be drawn", width, height, theme, hidden)
-    frame = Frame(x=(low, high), y=bounds, is_log=view.is_log, size=(width, height), glyphs=_GLYPHS[view.marker])
+        return _message("no value in this range can be drawn", width, height, theme, readings, missing)
+    missing = replace(missing, clipped=len(outliers))
+    frame = Frame(x=span, y=bounds, is_log=view.is_log, size=(width, height), marker=view.marker, axis=view.axis)
     if frame.columns < 4 or frame.rows < 1:
-        return _message("too small", width, height, theme, hidden)
-    canvas = _canvas(strokes, frame, view.marker)
-    frame.add_grid(canvas, theme)
+        return _message("too small", width, height, theme, readings, missing)
+    canvas = frame.canvas(theme)
     frame.add_cursor(canvas, view.cursor, theme)
-    broken = [x for one in series for x in one.broken() if low <= x <= high]
-    rows = frame.around(canvas, broken, theme)
-    return Drawing(rows=rows, hidden=hidden, columns=frame.columns, span=(low, high))
+    canvas.add_lines(_scaled(strokes, frame, view.marker))
+    frame.add_clipped(canvas, outliers, theme)
+    broken = [x for curve in curves for x in curve.broken() if span[0] <= x <= span[1]]
+    rows = frame.finished(canvas, broken, theme)
+    return Drawing(rows=rows, missing=missing, columns=frame.columns, span=span, readings=readings)
 
 
-def _strokes(
-    series: Sequence[Series], raw: Sequence[list[Point]], span: tuple[float, float], view: View, theme: Theme
-) -> list[_Stroke]:
+def _prepared(curve: Curve, view: View, span: tuple[float, float]) -> _Prepared:
+    points: list[Point] = list(zip(curve.xs, curve.ys, strict=True))
+    raw, missing = drawable(points, is_log=view.is_log, low=span[0], high=span[1])
+    averaged = smoothed(points, view.smoothing, curve.smoothing_unit) if view.smoothing else None
+    place = curve.index_near(span[1] if view.cursor is None else view.cursor)
+    reading = None
+    if place is not None:
+        reading = Reading(
+            x=curve.xs[place],
+            step=curve.steps[place] if curve.steps else curve.xs[place],
+            value=curve.ys[place],
+            smoothed=None if averaged is None else averaged[place][1],
+        )
+    if averaged is not None:
+        averaged = drawable(averaged, is_log=view.is_log)[0]
+    return _Prepared(curve=curve, raw=raw, averaged=averaged, missing=missing, reading=reading)
+
+
+def _strokes(prepared: Sequence[_Prepared], span: tuple[float, float], theme: Theme) -> list[_Stroke]:
     """What to draw, the last on top: smoothed lines over their faint originals."""
-    marks = [ASCII_MARKS[number % len(ASCII_MARKS)] for number in range(len(series))]
-    drawn = raw
     strokes: list[_Stroke] = []
-    if view.smoothing:
-        drawn = [smoothed(points, view.smoothing) for points in raw]
-        if len(series) <= _MOST_FAINT_LINES:
-            for one, points in zip(series, raw, strict=True):
-                color = _faded(one.color, theme.background)
-                strokes.append(_Stroke(points=clipped(points, *span), color=color, ascii_mark=_ASCII_FAINT))
-    for one, points, mark in zip(series, drawn, marks, strict=True):
-        strokes.append(_Stroke(points=clipped(points, *span), color=one.color, ascii_mark=mark))
+    if len(prepared) <= _MOST_FAINT_LINES:
+        for one in prepared:
+            if one.averaged is not None:
+                color = _faded(one.curve.style.color, theme.background)
+                strokes.append(_Stroke(points=clipped(one.raw, *span), color=color, mark=_ASCII_FAINT))
+    for one in prepared:
+        style = one.curve.style
+        points = clipped(one.raw if one.averaged is None else one.averaged, *span)
+        strokes.append(_Stroke(points=points, color=style.color, mark=style.mark, dash=style.dash))
     return strokes
 
 
@@ -100,8 +131,22 @@ def _widened(low: float, high: float) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _bounds(strokes: Sequence[_Stroke], *, is_log: bool) -> tuple[float, float] | None:
-    values = [y for stroke in strokes for _, y in stroke.points if y is not None]
+def _bounds(
+    prepared: Sequence[_Prepared], strokes: Sequence[_Stroke], view: View, span: tuple[float, float]
+) -> tuple[tuple[float, float] | None, list[tuple[float, float]]]:
+    """Lowest and highest y of the canvas, and the points of `span` that lie outside."""
+    if not view.clip:
+        return _around([y for stroke in strokes for _, y in stroke.points if y is not None], is_log=view.is_log), []
+    inside = [[(x, y) for x, y in one.raw if y is not None and span[0] <= x <= span[1]] for one in prepared]
+    found = outlier_bounds([[y for _, y in points] for points in inside], view.clip)
+    if found is None:
+        return None, []
+    bottom, top = _around(found, is_log=view.is_log) or found
+    return (bottom, top), [(x, y) for points in inside for x, y in points if not bottom <= y <= top]
+
+
+def _around(values: Sequence[float], *, is_log: bool) -> tuple[float, float] | None:
+    """An axis for the values; None without any."""
     if not values:
         return None
     low, high = min(values), max(values)
@@ -118,49 +163,38 @@ def _faded(color: Color, background: Color) -> Color:
     return red, green, blue
 
 
-def _canvas(strokes: Sequence[_Stroke], frame: Frame, marker: Marker) -> Canvas:
-    # Imported late: it takes a fifth of a second, and most sessions begin without a chart.
-    from textual_plotext.plot import Plot
-
-    plot = Plot()
-    # The public plot_size would cut the canvas to the size of the terminal that this process began in.
-    plot._set_size(frame.columns, frame.rows)  # pyright: ignore[reportPrivateUsage]
-    plot.frame(False)
-    plot.xticks([], [])
-    plot.yticks([], [])
-    plot.canvas_color("default")
-    plot.axes_color("default")
-    plot.xlim(0, 1)
-    plot.ylim(0, 1)
+def _scaled(strokes: Sequence[_Stroke], frame: Frame, marker: Marker) -> list[Stroke]:
+    """No more points of each line than can be seen, x and y from 0 to 1."""
     width, height = frame.high - frame.low, frame.top - frame.bottom
+    columns = frame.columns * DOTS[marker][0]
+    scaled: list[Stroke] = []
     for stroke in strokes:
-        points = envelope(stroke.points, frame.low, frame.high, frame.columns * frame.glyphs.dots[0])
-        xs = [(x - frame.low) / width for x, _ in points]
-        ys = [None if y is None else (y - frame.bottom) / height for _, y in points]
-        if xs:
-            plot.plot(xs, ys, marker=_PLOTEXT_MARKERS.get(marker, stroke.ascii_mark), color=stroke.color)
-    return _cells(plot.build(), frame.columns, frame.rows)
+        points: list[Point] = [
+            (
+                max(0.0, min(1.0, (x - frame.low) / width)),
+                None if y is None else max(0.0, min(1.0, (y - frame.bottom) / height)),
+            )
+            for x, y in envelope(stroke.points, frame.low, frame.high, columns)
+        ]
+        # In ASCII each line has a sign of its own.
+        if stroke.dash and marker != "ascii":
+            points = dashed(points, stroke.dash, columns)
+        scaled.append(Stroke(points=points, color=stroke.color, mark=stroke.mark))
+    return scaled
 
 
-def _cells(drawn: str, columns: int, rows: int) -> Canvas:
-    """plotext's text with colour sequences as single characters with colours."""
-    canvas: Canvas = []
-    for line in drawn.split("\n")[:rows]:
-        cells: list[Span] = []
-        color: Color | None = None
-        for piece in _PIECE.finditer(line):
-            red, green, blue, text = piece.groups()
-            if text is not None:
-                cells.extend((character, color) for character in text)
-            else:
-                color = (int(red), int(green), int(blue)) if red is not None else None
-        canvas.append((cells + [(" ", None)] * columns)[:columns])
-    return canvas
-
-
-def _message(text: str, width: int, height: int, theme: Theme, hidden: int = 0) -> Drawing:
+def _message(
+    text: str,
+    width: int,
+    height: int,
+    theme: Theme,
+    readings: tuple[Reading | None, ...],
+    missing: Missing = NOTHING_MISSING,
+) -> Drawing:
     """The sentence in the middle of an empty chart."""
     blank: tuple[Span, ...] = ((" " * max(0, width), None),)
-    words: tuple[Span, ...] = ((text[: max(0, width)].center(max(0, width)), theme.label),)
-    middle = max(0, height) // 2
-    return Drawing(rows=tuple(words if row == middle else blank for row in range(max(0, height))), hidden=hidden)
+    lines = textwrap.wrap(text, width)[:height] if width > 0 and height > 0 else []
+    words: list[tuple[Span, ...]] = [((line.center(width), theme.label),) for line in lines]
+    above = max(0, (height - len(words) + 1) // 2)
+    rows = [blank] * above + words + [blank] * (height - above - len(words))
+    return Drawing(rows=tuple(rows), missing=missing, readings=readings)

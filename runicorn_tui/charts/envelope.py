@@ -7,6 +7,9 @@ from collections.abc import Iterable
 Point = tuple[float, float | None]
 """x and y; a y of None breaks the line."""
 
+# In pixel columns: dashes and dots.
+_ON, _OFF = {1: 6, 2: 2}, {1: 4, 2: 4}
+
 
 def clipped(points: Iterable[Point], low: float, high: float) -> list[Point]:
     """The part of a line from `low` to `high`, x ascending; where it crosses a border it is cut there."""
@@ -69,3 +72,30 @@ def _keep_extremes(extremes: list[tuple[float, float]], point: tuple[float, floa
         extremes[:] = [highest, point]
     elif point[1] > highest[1]:
         extremes[:] = [lowest, point]
+
+
+def dashed(points: Iterable[Point], dash: int, columns: int) -> list[Point]:
+    """A line over x from 0 to 1 with gaps: long strokes (1) or dots (2), measured in `columns` pixel columns.
+
+    What falls into a gap is not drawn, a spike neither.
+    """
+    on, period = _ON[dash] / columns, (_ON[dash] + _OFF[dash]) / columns
+    pieces: list[Point] = []
+    previous: tuple[float, float] | None = None
+    for x, y in points:
+        if y is None:
+            pieces.append((x, None))
+            previous = None
+            continue
+        here = (x, y)
+        if previous is None:
+            previous = here
+        for stroke in range(int(previous[0] / period), int(x / period) + 1):
+            begin, end = max(previous[0], stroke * period), min(x, stroke * period + on)
+            if begin <= end:
+                pieces.append(previous if begin <= previous[0] else _crossing(previous, here, begin))
+                pieces.append(here if end >= x else _crossing(previous, here, end))
+                if end < x:
+                    pieces.append((end, None))
+        previous = here
+    return pieces

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
-from runicorn_tui.charts.scales import log_ticks, tick_labels, ticks
+from runicorn_tui.charts.axis import Axis, axis_ticks
+from runicorn_tui.charts.canvas import Canvas, Span
+from runicorn_tui.charts.palette import Color
+from runicorn_tui.charts.raster import DOTS, Marker
+from runicorn_tui.charts.scales import Tick, labelled, log_ticks, tick_labels, ticks
 
-Color = tuple[int, int, int]
-Span = tuple[str, Color | None]
-"""A piece of text in one colour; None where there is nothing but background."""
-Canvas = list[list[Span]]
-"""Rows of single characters."""
-
-_COLUMNS_PER_TICK = 10
 _ROWS_PER_TICK = 3
 
 
@@ -31,22 +28,25 @@ class Theme:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Glyphs:
-    """Characters of axes, grid and crosshair; `dots` are the points of a cell, across and down."""
+class _Glyphs:
+    """Characters of grid, crosshair and marks; `axes` are those that stand for the ones of plotext."""
 
-    dots: tuple[int, int]
-    left: str = "│"
-    left_tick: str = "┤"
-    corner: str = "└"
-    below: str = "─"
-    below_tick: str = "┬"
+    axes: Mapping[str, str] = field(default_factory=dict[str, str])
     grid: str = "┈"
     cursor: str = "│"
     broken: str = "×"
+    above: str = "▴"
+    below: str = "▾"
 
 
-ASCII_GLYPHS = Glyphs(
-    dots=(1, 1), left="|", left_tick="+", corner="+", below="-", below_tick="+", grid=".", cursor="|", broken="x"
+_UNICODE = _Glyphs()
+_ASCII = _Glyphs(
+    axes={"│": "|", "┤": "+", "└": "+", "─": "-", "┬": "+"},
+    grid=".",
+    cursor="|",
+    broken="x",
+    above="^",
+    below="v",
 )
 
 
@@ -57,81 +57,98 @@ class Frame:
     """
 
     def __init__(
-        self, *, x: tuple[float, float], y: tuple[float, float], is_log: bool, size: tuple[int, int], glyphs: Glyphs
+        self,
+        *,
+        x: tuple[float, float],
+        y: tuple[float, float],
+        is_log: bool,
+        size: tuple[int, int],
+        marker: Marker,
+        axis: Axis = "step",
     ) -> None:
         self.low, self.high = x
         self.bottom, self.top = y
         self.width = size[0]
         self.rows = size[1] - 2
-        self.glyphs = glyphs
+        self._marker: Marker = marker
+        self._glyphs = _ASCII if marker == "ascii" else _UNICODE
         wanted = max(2, self.rows // _ROWS_PER_TICK)
-        self.y_ticks = _exponents(*y, wanted) if is_log else _labelled(ticks(*y, wanted))
-        self.left = max((len(label) for _, label in self.y_ticks), default=0) + 1
+        y_ticks = _exponents(*y, wanted) if is_log else labelled(ticks(*y, wanted))
+        self._y_labels = {self.row(tick): label for tick, label in y_ticks} if self.rows > 0 else {}
+        self.left = max(map(len, self._y_labels.values()), default=0) + 1
         self.columns = self.width - self.left
+        self._axis: Axis = axis
 
     def column(self, x: float) -> int:
-        """The cell that plotext draws x in, so that crosshair and ticks meet the line."""
-        return _cell((x - self.low) / (self.high - self.low), self.columns, self.glyphs.dots[0])
+        """The cell that the line has x in, so that crosshair and ticks meet the line."""
+        return _cell((x - self.low) / (self.high - self.low), self.columns, DOTS[self._marker][0])
 
     def row(self, y: float) -> int:
-        """From the top."""
-        return self.rows - 1 - _cell((y - self.bottom) / (self.top - self.bottom), self.rows, self.glyphs.dots[1])
+        """From below."""
+        return _cell((y - self.bottom) / (self.top - self.bottom), self.rows, DOTS[self._marker][1])
 
-    def add_grid(self, canvas: Canvas, theme: Theme) -> None:
-        """A dotted line at every y tick, behind everything."""
-        for y, _ in self.y_ticks:
-            cells = canvas[self.row(y)]
-            # Every other cell: a whole row of dots would outshine the lines.
-            for column in range(1, self.columns, 2):
-                if cells[column][0] == " ":
-                    cells[column] = (self.glyphs.grid, theme.grid)
+    def canvas(self, theme: Theme) -> Canvas:
+        """With axes and a dotted line at every y tick."""
+        canvas = Canvas(
+            columns=self.columns,
+            rows=self.rows,
+            marker=self._marker,
+            x_ticks=(self.column(x) for x, _ in self._x_ticks()),
+            y_ticks=self._y_labels,
+            axis=theme.axis,
+        )
+        # Every other cell: a whole row of dots would outshine the lines.
+        dotted = [(column, row) for row in self._y_labels for column in range(1, self.columns, 2)]
+        canvas.add_marks(dotted, self._glyphs.grid, theme.grid)
+        return canvas
 
     def add_cursor(self, canvas: Canvas, x: float | None, theme: Theme) -> None:
-        """The crosshair, behind the lines."""
-        if x is None or not self.low <= x <= self.high:
-            return
-        column = self.column(x)
-        for cells in canvas:
-            if cells[column][0] in (" ", self.glyphs.grid):
-                cells[column] = (self.glyphs.cursor, theme.cursor)
+        """The crosshair."""
+        if x is not None and self.low <= x <= self.high:
+            column = self.column(x)
+            canvas.add_marks([(column, row) for row in range(self.rows)], self._glyphs.cursor, theme.cursor)
 
-    def around(self, canvas: Canvas, broken: Iterable[float], theme: Theme) -> tuple[tuple[Span, ...], ...]:
-        """The canvas with its axes; `broken` are the x of values that are not finite, marked on the axis."""
-        labels = {self.row(y): label for y, label in self.y_ticks}
-        rows: list[tuple[Span, ...]] = []
-        for number, cells in enumerate(canvas):
-            label = labels.get(number, "").rjust(self.left - 1)
-            edge = self.glyphs.left_tick if number in labels else self.glyphs.left
-            rows.append(_joined([(label, theme.label), (edge, theme.axis), *cells]))
-        return (*rows, *self._below(broken, theme))
+    def add_clipped(self, canvas: Canvas, points: Iterable[tuple[float, float]], theme: Theme) -> None:
+        """Where a value lies above or below what is drawn, a sign at that border."""
+        places = {(self.column(x), y > self.top) for x, y in points}
+        above = [(column, self.rows - 1) for column, is_above in places if is_above]
+        below = [(column, 0) for column, is_above in places if not is_above]
+        canvas.add_marks(above, self._glyphs.above, theme.warning)
+        canvas.add_marks(below, self._glyphs.below, theme.warning)
 
-    def _below(self, broken: Iterable[float], theme: Theme) -> tuple[tuple[Span, ...], tuple[Span, ...]]:
-        axis: list[Span] = [(self.glyphs.below, theme.axis)] * self.columns
+    def finished(self, canvas: Canvas, broken: Iterable[float], theme: Theme) -> tuple[tuple[Span, ...], ...]:
+        """The rows of the canvas; `broken` are the x of values that are not finite, marked on the axis."""
+        *rows, axis = canvas.cells()
+        axes = self._glyphs.axes
+        for cells in rows:
+            # plotext has one colour for axes and labels.
+            cells[: self.left - 1] = [(sign, theme.label) for sign, _ in cells[: self.left - 1]]
+            edge, color = cells[self.left - 1]
+            cells[self.left - 1] = (axes.get(edge, edge), color)
+        axis = [(axes.get(sign, sign), color) for sign, color in axis]
+        for x in broken:
+            axis[self.left + self.column(x)] = (self._glyphs.broken, theme.warning)
+        return (*map(_joined, rows), _joined(axis), ((self._x_labels(), theme.label),))
+
+    def _x_ticks(self) -> list[Tick]:
+        return axis_ticks(self._axis, self.low, self.high, self.columns)
+
+    def _x_labels(self) -> str:
         labels = [" "] * self.width
         free_from = 0
-        values = ticks(self.low, self.high, max(1, self.columns // _COLUMNS_PER_TICK), smallest=1.0)
-        for x, label in _labelled(values):
-            column = self.column(x)
-            axis[column] = (self.glyphs.below_tick, theme.axis)
-            start = max(0, min(self.width - len(label), self.left + column - len(label) // 2))
+        for x, label in self._x_ticks():
+            start = max(0, min(self.width - len(label), self.left + self.column(x) - len(label) // 2))
             if start >= free_from:
                 labels[start : start + len(label)] = label
                 free_from = start + len(label) + 2
-        for x in broken:
-            axis[self.column(x)] = (self.glyphs.broken, theme.warning)
-        corner: list[Span] = [(" " * (self.left - 1), None), (self.glyphs.corner, theme.axis)]
-        return _joined([*corner, *axis]), (("".join(labels)[: self.width], theme.label),)
+        return "".join(labels)[: self.width]
 
 
 def _cell(share: float, cells: int, dots: int) -> int:
     return max(0, min(cells - 1, math.floor(0.5 + (cells * dots - 1) * share) // dots))
 
 
-def _labelled(values: list[float]) -> list[tuple[float, str]]:
-    return list(zip(values, tick_labels(values), strict=True))
-
-
-def _exponents(bottom: float, top: float, count: int) -> list[tuple[float, str]]:
+def _exponents(bottom: float, top: float, count: int) -> list[Tick]:
     values = [value for value in log_ticks(10.0**bottom, 10.0**top, count) if value > 0]
     return [(math.log10(value), tick_labels([value])[0]) for value in values]
 

@@ -6,6 +6,9 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
+Tick = tuple[float, str]
+"""Where it stands and what is written beside it."""
+
 # From which size on a unit is used: 9,500 reads better than 9.5k.
 _UNITS = ((1e12, 1e12, "T"), (1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k"))
 _MAX_TICKS = 50
@@ -65,6 +68,11 @@ def tick_labels(values: Sequence[float]) -> list[str]:
         ):
             return labels
     return [_compact(f"{value:.12g}") for value in values]
+
+
+def labelled(values: Sequence[float]) -> list[Tick]:
+    """The values with what `tick_labels` says to them."""
+    return list(zip(values, tick_labels(values), strict=True))
 
 
 def _compact(text: str) -> str:

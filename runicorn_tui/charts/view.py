@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
-Marker = Literal["braille", "blocks", "ascii"]
+from runicorn_tui.charts.axis import Axis, carried
+from runicorn_tui.charts.curve import Curve
+from runicorn_tui.charts.raster import Marker
+
 MARKERS: tuple[Marker, ...] = ("braille", "blocks", "ascii")
-SMOOTHINGS = (0.0, 0.6, 0.9, 0.97)
+SMOOTHINGS = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99)
+CLIPS = (0.0, 0.01, 0.05)
 
 _ZOOM = 0.5
 _PAN = 0.2
-# Steps are whole numbers: nothing is to be seen between two of them.
-_SMALLEST_SPAN = 2.0
+# Steps are whole numbers: nothing is to be seen between two of them. Unix times have six decimals.
+_SMALLEST_SPANS: dict[Axis, float] = {"step": 2.0, "relative": 0.01, "wall": 5.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """`low` and `high` bound the steps shown, None for the whole range; `cursor` is the step of the crosshair."""
+    """`low` and `high` bound what is shown of the axis, None for all of it; `cursor` is where the crosshair stands.
+
+    `clip` is the share of the values at either end that may be outliers.
+    """
 
     low: float | None = None
     high: float | None = None
@@ -26,9 +32,11 @@ class View:
     smoothing: float = 0.0
     marker: Marker = "braille"
     cursor: float | None = None
+    axis: Axis = "step"
+    clip: float = 0.0
 
     def span(self, extent: tuple[float, float]) -> tuple[float, float]:
-        """The steps shown of a series that reaches over `extent`."""
+        """What is shown of curves that reach over `extent`."""
         return (
             extent[0] if self.low is None else self.low,
             extent[1] if self.high is None else self.high,
@@ -39,7 +47,7 @@ class View:
         return self.low is not None or self.high is not None
 
     def zoomed_in(self, extent: tuple[float, float]) -> View:
-        """Half as many steps around the crosshair, else around the middle."""
+        """Half the range around the crosshair, else around the middle."""
         return self._zoomed(extent, _ZOOM)
 
     def zoomed_out(self, extent: tuple[float, float]) -> View:
@@ -48,7 +56,7 @@ class View:
     def _zoomed(self, extent: tuple[float, float], factor: float) -> View:
         low, high = self.span(extent)
         width = (high - low) * factor
-        if width < _SMALLEST_SPAN and factor < 1:
+        if width < _SMALLEST_SPANS[self.axis] and factor < 1:
             return self
         if width >= extent[1] - extent[0]:
             return replace(self, low=None, high=None)
@@ -67,13 +75,33 @@ class View:
         low = max(extent[0], min(low, extent[1] - width))
         return replace(self, low=low, high=low + width)
 
-    def pointed(self, extent: tuple[float, float], direction: int, columns: int) -> View:
-        """The crosshair one column on; from the middle when there was none."""
+    def followed(self, before: tuple[float, float], after: tuple[float, float]) -> View:
+        """After the curves have grown: a range that reached their end still does, another one stays."""
+        if self.high is None or self.high < before[1]:
+            return self
+        low, high = self.span(before)
+        return self._placed(after, after[1] - (high - low), high - low)
+
+    def pointed(self, curve: Curve, extent: tuple[float, float], direction: int, columns: int) -> View:
+        """The crosshair on the next point of `curve` that is another column; from the middle when there was none."""
         low, high = self.span(extent)
         if self.cursor is None:
-            return replace(self, cursor=(low + high) / 2)
-        moved = self.cursor + (high - low) / max(1, columns) * direction
-        return replace(self, cursor=max(low, min(high, moved)))
+            near = curve.index_near((low + high) / 2)
+            x = curve.xs[near] if near is not None else low
+        else:
+            x = curve.next_x(self.cursor, (high - low) / max(1, columns) * direction)
+        return replace(self, cursor=max(low, min(high, x)))
+
+    def on_axis(self, axis: Axis, source: Sequence[float], target: Sequence[float]) -> View:
+        """The same range on another axis, where the points at `source` stand at `target`."""
+
+        def moved(x: float | None) -> float | None:
+            return None if x is None else carried(x, source, target)
+
+        low, high = moved(self.low), moved(self.high)
+        if low is not None and high is not None and high - low < _SMALLEST_SPANS[axis]:
+            low = high = None
+        return replace(self, axis=axis, low=low, high=high, cursor=moved(self.cursor))
 
     def whole(self) -> View:
         """The whole range without a crosshair."""
@@ -88,8 +116,12 @@ class View:
         """With the other scale."""
         return replace(self, is_log=not self.is_log)
 
-    def next_smoothing(self) -> View:
-        return replace(self, smoothing=SMOOTHINGS[(SMOOTHINGS.index(self.smoothing) + 1) % len(SMOOTHINGS)])
+    def smoother(self, by: int) -> View:
+        """Smoothed more (1) or less (-1); after the strongest comes none."""
+        return replace(self, smoothing=SMOOTHINGS[(SMOOTHINGS.index(self.smoothing) + by) % len(SMOOTHINGS)])
+
+    def next_clip(self) -> View:
+        return replace(self, clip=CLIPS[(CLIPS.index(self.clip) + 1) % len(CLIPS)])
 
     def next_marker(self) -> View:
         return replace(self, marker=MARKERS[(MARKERS.index(self.marker) + 1) % len(MARKERS)])

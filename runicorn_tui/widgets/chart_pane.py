@@ -1,39 +1,45 @@
-"""Charts of one experiment: the list of its metrics, the lines of those chosen, and what they are worth."""
+"""Charts of one experiment: small ones side by side, or one large with the lines of those chosen."""
 
 from __future__ import annotations
 
-import math
-import os
-from collections.abc import Awaitable, Callable, Mapping
 from typing import ClassVar
 
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Vertical
+from textual.content import Content
 from textual.message import Message
+from textual.widgets import Input
 
 from runicorn_db.errors import StoreError, UnknownExperiment
-from runicorn_db.query import ExperimentDetail, MetricsQuery, MetricSummary, MetricTable
-from runicorn_tui import format, keys
-from runicorn_tui.charts.drawing import ASCII_MARKS, Drawing
-from runicorn_tui.charts.series import Series
-from runicorn_tui.charts.view import View, first_marker
-from runicorn_tui.experiment_text import no_metrics
-from runicorn_tui.widgets.chart import PALETTE, Chart
-from runicorn_tui.widgets.legend import Entry, Legend
+from runicorn_db.query import ExperimentDetail
+from runicorn_tui import chart_text, keys
+from runicorn_tui.charted import Charted
+from runicorn_tui.charts.curve import NOTHING_MISSING
+from runicorn_tui.charts.drawing import Drawing
+from runicorn_tui.charts.tiling import Tiling
+from runicorn_tui.charts.view import View
+from runicorn_tui.metric_tables import ReadSeries, points_for
+from runicorn_tui.widgets.chart import Chart
+from runicorn_tui.widgets.chart_grid import ChartGrid
+from runicorn_tui.widgets.legend import Legend
 from runicorn_tui.widgets.line_table import LineTable
-from runicorn_tui.widgets.metric_list import MetricList, MetricRow, Swatch
+from runicorn_tui.widgets.metric_list import MetricList
+from runicorn_tui.widgets.metric_search import MetricSearch
+from runicorn_tui.widgets.status_line import Line
+from runicorn_tui.widgets.view_keys import ViewKeys
 
-MOST_POINTS = 4000
-"""More than the widest terminal has columns of dots, few enough to draw while a key is held."""
 _WIDE = 110
 _NARROW_LIST = 4
+# Below this height a list under the chart would leave no chart.
+_LEAST_HEIGHT_WITH_LIST = 16
+_LOW_LEGEND, _HIGH_LEGEND = 2, 8
+# While much is read: one drawing for what is read soon, several for what is read slowly.
+_SECONDS_BETWEEN_DRAWINGS = 0.15
 
-ReadSeries = Callable[[MetricsQuery], Awaitable[MetricTable]]
 
-
-class ChartPane(Container, can_focus=True):
+class ChartPane(ViewKeys, Container, can_focus=True):
     """Shows the metrics of the experiment that `show` was last given."""
 
     DEFAULT_CSS = """
@@ -42,6 +48,10 @@ class ChartPane(Container, can_focus=True):
         & MetricList { dock: bottom; height: 4; }
         &.-wide MetricList { dock: left; width: 42; height: 1fr; border-right: vkey $foreground 15%; }
         & #chart-side { height: 1fr; width: 1fr; }
+        & #chart-place { background: $surface; }
+        & Chart, & Legend { display: none; }
+        &.-large Chart, &.-large Legend { display: block; }
+        &.-large ChartGrid, &.-large #chart-place { display: none; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings("chart"), *keys.bindings("table")]
@@ -54,241 +64,244 @@ class ChartPane(Container, can_focus=True):
             self.reason = reason
 
     def __init__(self, read: ReadSeries, *, id: str | None = None) -> None:
-        super().__init__(id=id)
-        self._read = read
-        self._detail: ExperimentDetail | None = None
-        self._names: list[str] = []
-        # The place in this list is the colour; None is a colour that is free again.
-        self._chosen: list[str | None] = []
-        self._whole: dict[str, MetricTable] = {}
-        self._parts: dict[str, tuple[tuple[int, int], MetricTable]] = {}
-        self._stale: set[str] = set()
-        self._view = View(marker=first_marker(os.environ))
+        super().__init__(id=id, classes="-large")
+        self._charted = Charted(read)
         self._drawing = Drawing(rows=())
+        self._grid_missing = NOTHING_MISSING
 
     def compose(self) -> ComposeResult:
         yield MetricList(id="chart-metrics")
         with Vertical(id="chart-side"):
             yield Chart(id="chart-lines")
+            yield ChartGrid(id="chart-grid")
             yield Legend(id="chart-legend")
+            yield Line(id="chart-place")
+            yield MetricSearch(id="chart-search")
 
     @property
     def metrics(self) -> MetricList:
         return self.query_one(MetricList)
 
     @property
+    def grid(self) -> ChartGrid:
+        return self.query_one(ChartGrid)
+
+    @property
     def chosen(self) -> list[str]:
-        """The metrics that are drawn."""
-        return [name for name in self._chosen if name is not None]
+        """The metrics that are laid over each other, or are to be."""
+        return self._charted.chosen
+
+    @property
+    def listed(self) -> list[str]:
+        """The metrics that were looked for, all of them when none was."""
+        return self._charted.listed
 
     @property
     def view(self) -> View:
-        return self._view
+        return self._charted.view
+
+    @property
+    def is_large(self) -> bool:
+        return self.has_class("-large")
 
     # What is shown.
 
     def show(self, detail: ExperimentDetail) -> None:
         """Another state of the experiment: what has changed of the lines on screen is read again."""
-        before: Mapping[str, MetricSummary] = {} if self._detail is None else self._detail.metrics
-        self._detail = detail
-        names = sorted(detail.metrics)
-        self._stale |= {name for name in self._whole if detail.metrics.get(name) != before.get(name)}
-        cursor = self.metrics.cursor
-        if names != self._names:
-            self._chosen = [name if name in detail.metrics else None for name in self._chosen]
-            if not self.chosen and names:
-                first = detail.experiment.best_metric_name
-                self._chosen = [first if first in detail.metrics else names[0]]
-            cursor = names.index(self.chosen[0]) if not self._names and names else cursor
-            self._names = names
-        if detail.metrics != before or not names:
-            rows = [MetricRow(name=name, summary=detail.metrics[name]) for name in names]
-            self.metrics.show_metrics(rows, cursor)
-            self._fit_list()
+        charted, names = self._charted, self._charted.names
+        current = self.metrics.current_name
+        is_other = charted.update(detail)
+        if is_other:
+            if not names:
+                self._be_large(len(charted.names) == 1)
+                current = detail.experiment.best_metric_name
+            self._show_list(current)
+        if is_other or not charted.names:
             self._load()
 
     def reload(self) -> None:
         """Reads what is on screen again."""
-        self._stale |= set(self._whole)
+        self._charted.tables.outdate_all()
+        self._load()
+
+    def on_show(self) -> None:
         self._load()
 
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width >= _WIDE, "-wide")
         self._fit_list()
 
+    @on(ChartGrid.Resized)
+    def _load_after_resize(self) -> None:
+        self._load()
+
+    def _show_list(self, cursor_on: str | None) -> None:
+        """The metrics listed, the cursor on one of them."""
+        charted = self._charted
+        if charted.detail is not None:
+            cursor = charted.listed.index(cursor_on) if cursor_on in charted.listed else 0
+            self.metrics.empty = ("No metric has that in its name",) if charted.names and not charted.listed else ()
+            self.metrics.show_metrics(charted.rows(), cursor)
+            self._fit_list()
+
     def _fit_list(self) -> None:
-        # A header and as many metrics as there are, so that a lone one leaves its room to the chart.
-        self.metrics.display = bool(self._names)
-        lines = min(_NARROW_LIST, len(self._names) + 1)
-        self.metrics.styles.height = "1fr" if self.has_class("-wide") else lines
+        names, height = self._charted.names, self.size.height
+        is_wide, is_low = self.has_class("-wide"), height < _LEAST_HEIGHT_WITH_LIST
+        self.metrics.display = (bool(names) and is_wide) or (len(names) > 1 and self.is_large and not is_low)
+        # A header and as many metrics as there are, so that few leave their room to the chart.
+        self.metrics.styles.height = "1fr" if is_wide else min(_NARROW_LIST, max(1, len(self.listed)) + 1)
+        self.query_one(Legend).styles.max_height = _LOW_LEGEND if is_low else _HIGH_LEGEND
+
+    def _be_large(self, is_large: bool) -> None:
+        charted = self._charted
+        if is_large and not self.chosen and charted.names:
+            charted.choose(self.metrics.current_name or charted.names[0])
+        elif not is_large and len(self.chosen) == 1:
+            # One alone was looked at, not marked to be laid over others.
+            charted.choose()
+        self.set_class(is_large, "-large")
+        self._fit_list()
+
+    # Reading and drawing.
+
+    @property
+    def _tiling(self) -> Tiling:
+        return self.grid.tiling(len(self.listed))
+
+    @property
+    def _page(self) -> range:
+        return self._tiling.page_of(self.metrics.cursor)
+
+    @property
+    def _on_screen(self) -> list[str]:
+        return self.chosen if self.is_large else self.listed[self._page.start : self._page.stop]
+
+    @property
+    def _points(self) -> int:
+        return points_for(self.query_one(Chart).size.width if self.is_large else self._tiling.width)
 
     @work(group="series", exclusive=True)
     async def _load(self) -> None:
-        """Draws, reading what is to be drawn and not in memory yet, then the range zoomed to in full detail."""
+        """Draws, once what is to be drawn and not in memory yet is read."""
+        if not self.display or self._charted.detail is None:
+            return
+        drawing = self.set_interval(_SECONDS_BETWEEN_DRAWINGS, self._draw)
+        try:
+            await self._charted.read(self._on_screen, self._points)
+        except UnknownExperiment:
+            # The screen that reads the experiment itself says so.
+            pass
+        except StoreError as error:
+            self.post_message(self.Failed(str(error)))
+        finally:
+            drawing.stop()
         self._draw()
-        for name in self.chosen:
-            try:
-                if name not in self._whole or name in self._stale:
-                    self._whole[name] = await self._series(name)
-                    self._stale.discard(name)
-                    self._parts.pop(name, None)
-                    self._draw()
-                steps = self._steps_wanted(name)
-                if steps is not None and (name not in self._parts or self._parts[name][0] != steps):
-                    self._parts[name] = (steps, await self._series(name, steps))
-                    self._draw()
-            except UnknownExperiment:
-                # The screen that reads the experiment itself says so.
-                return
-            except StoreError as error:
-                self.post_message(self.Failed(str(error)))
-                return
-
-    async def _series(self, name: str, steps: tuple[int, int] | None = None) -> MetricTable:
-        assert self._detail is not None
-        low, high = steps or (None, None)
-        # One metric at a time: then every row is a logged value, and None can only mean not finite.
-        return await self._read(
-            MetricsQuery(
-                experiment_id=self._detail.experiment.id,
-                metrics=(name,),
-                step_min=low,
-                step_max=high,
-                downsample=MOST_POINTS,
-            )
-        )
-
-    def _steps_wanted(self, name: str) -> tuple[int, int] | None:
-        """The range to read anew because the whole series is too coarse for what is zoomed to."""
-        whole = self._whole[name]
-        if not (self._view.is_zoomed and whole.is_downsampled):
-            return None
-        low, high = self._view.span(self._extent())
-        return math.floor(low), math.ceil(high)
-
-    def _table(self, name: str) -> MetricTable | None:
-        whole = self._whole.get(name)
-        if whole is None:
-            return None
-        steps = self._steps_wanted(name)
-        part = self._parts.get(name)
-        return part[1] if part is not None and part[0] == steps else whole
-
-    # Drawing.
-
-    def _swatches(self) -> dict[str, Swatch]:
-        is_ascii = self._view.marker == "ascii"
-        return {
-            name: Swatch(
-                text=ASCII_MARKS[number % len(ASCII_MARKS)] * 2 if is_ascii else "━━",
-                color=PALETTE[number % len(PALETTE)],
-            )
-            for number, name in enumerate(self._chosen)
-            if name is not None
-        }
-
-    def _extent(self) -> tuple[float, float]:
-        ends = [
-            end
-            for name in self.chosen
-            if name in self._whole and self._whole[name].steps
-            for end in (self._whole[name].steps[0], self._whole[name].steps[-1])
-        ]
-        return (float(min(ends)), float(max(ends))) if ends else (0.0, 0.0)
 
     def _draw(self) -> None:
-        swatches = self._swatches()
-        self.metrics.show_swatches(swatches)
-        series = [
-            Series(xs=table.steps, ys=table.values[name], color=swatches[name].color)
-            for name in self.chosen
-            if (table := self._table(name)) is not None
-        ]
-        self.query_one(Chart).show(series, self._view.over(self._extent()))
-        self._show_legend()
+        charted = self._charted
+        self.metrics.show_swatches(charted.swatches())
+        view = charted.view.over(charted.extent(self._on_screen))
+        if self.is_large:
+            self.query_one(Chart).show(charted.curves(), view)
+            self._show_legend()
+        else:
+            cells = [charted.cell(name) for name in self._on_screen]
+            self.grid.show(cells, self._tiling, self.metrics.cursor - self._page.start, view)
+            self._show_place()
 
     @on(Chart.Drawn)
     def _drawn(self, message: Chart.Drawn) -> None:
         self._drawing = message.drawing
         self._show_legend()
 
+    @on(ChartGrid.Drawn)
+    def _grid_drawn(self, message: ChartGrid.Drawn) -> None:
+        self._grid_missing = message.missing
+        self._show_place()
+
     def _show_legend(self) -> None:
-        swatches = self._swatches()
-        entries = [self._entry(name, swatches[name]) for name in self.chosen if name in self._whole]
-        self.query_one(Legend).show("  ".join(self._head()), entries)
+        if self._charted.detail is not None:
+            self.query_one(Legend).show(*self._charted.legend(self._drawing))
 
-    def _head(self) -> list[str]:
-        view = self._view
-        if self._detail is None:
-            return []
-        if not self.chosen:
-            return ["Space draws the metric under the cursor." if self._names else no_metrics(self._detail)]
-        parts = ["last values" if view.cursor is None else f"step {format.count(round(view.cursor))}"]
-        if self._drawing.hidden:
-            why = "of zero or less" if view.is_log else "beyond 1e150"
-            # Only what was read is drawn and can be counted.
-            is_partial = any(table.is_downsampled for name in self.chosen if (table := self._table(name)) is not None)
-            least = "at least " if is_partial else ""
-            parts.append(f"{least}{format.plural(self._drawing.hidden, 'value')} {why} hidden")
-        if view.is_zoomed:
-            low, high = view.span(self._extent())
-            parts.append(f"steps {format.count(round(low))} to {format.count(round(high))}")
-        if view.is_log:
-            parts.append("logarithmic")
-        if view.smoothing:
-            parts.append(f"smoothed {view.smoothing:g}")
-        return parts
-
-    def _entry(self, name: str, swatch: Swatch) -> Entry:
-        whole = self._whole[name]
-        table = self._table(name) or whole
-        if self._view.cursor is None:
-            value = None if self._detail is None else self._detail.metrics[name].last
-        else:
-            point = Series(xs=table.steps, ys=table.values[name], color=swatch.color).near(self._view.cursor)
-            value = None if point is None else point[1]
-        return Entry(
-            label=name,
-            color=swatch.color,
-            swatch=swatch.text,
-            value=value,
-            not_finite=whole.non_finite.get(name, 0),
-            shown=len(table.steps),
-            points=table.available_points,
-        )
+    def _show_place(self) -> None:
+        if self._charted.detail is not None:
+            left, right = self._charted.place(self._page, self._grid_missing, self._points)
+            self.query_one("#chart-place", Line).show(Content(f" {left}"), Content(f"{right} "))
 
     # Choosing.
 
     async def action_next_metric(self, by: int) -> None:
-        """The metric after the one under the cursor, alone."""
-        if self._names:
-            await self.metrics.go((self.metrics.cursor + by) % len(self._names))
-            self.action_only_metric()
+        """The metric after the one under the cursor; of large charts alone."""
+        if self.listed:
+            await self.metrics.go((self.metrics.cursor + by) % len(self.listed))
+            if self.is_large:
+                self._show_alone()
 
-    @on(LineTable.Chosen)
-    def action_only_metric(self) -> None:
+    def _show_alone(self) -> None:
         name = self.metrics.current_name
         if name is not None:
-            self._chosen = [name]
+            self._charted.choose(name)
             self._load()
 
-    def action_toggle_metric(self) -> None:
+    @on(LineTable.Chosen)
+    def action_enlarge(self) -> None:
+        """Large with all that are marked; large, the metric under the cursor alone; that already, the small ones."""
         name = self.metrics.current_name
         if name is None:
             return
-        if name in self._chosen:
-            self._chosen[self._chosen.index(name)] = None
-        elif None in self._chosen:
-            self._chosen[self._chosen.index(None)] = name
+        if not self.is_large:
+            if name not in self.chosen:
+                self._charted.toggle(name)
+            self._be_large(True)
+        elif self.chosen != [name]:
+            self._charted.choose(name)
         else:
-            self._chosen.append(name)
+            self._be_large(False)
         self._load()
 
+    def step_back(self) -> bool:
+        """From a large chart to the small ones, from those looked for to all; False when there is no way back."""
+        if self.is_large and len(self._charted.names) > 1:
+            self._be_large(False)
+        elif self._charted.wanted:
+            self.query_one(MetricSearch).value = ""
+        else:
+            return False
+        self._load()
+        return True
+
+    def action_toggle_metric(self) -> None:
+        name = self.metrics.current_name
+        if name is not None:
+            self._charted.toggle(name)
+            self._load()
+
+    @on(ChartGrid.Clicked)
+    async def _cell_clicked(self, message: ChartGrid.Clicked) -> None:
+        await self.metrics.go(self._page.start + message.place)
+        if message.is_double:
+            self.action_enlarge()
+
+    @on(LineTable.Moved)
+    def _moved(self) -> None:
+        if not self.is_large:
+            self._load()
+
     async def action_move(self, by: int) -> None:
-        await self.metrics.action_move(by)
+        await self.metrics.action_move(by if self.is_large else by * self._tiling.columns)
+
+    async def action_aside(self, by: int) -> None:
+        """The small chart beside; a large one is panned."""
+        if self.is_large:
+            self.action_pan(by)
+        else:
+            await self.metrics.action_move(by)
 
     async def action_page(self, by: int) -> None:
-        await self.metrics.action_page(by)
+        if self.is_large:
+            await self.metrics.action_page(by)
+        else:
+            await self.metrics.action_move(by * self._tiling.capacity)
 
     async def action_first(self) -> None:
         await self.metrics.action_first()
@@ -296,34 +309,60 @@ class ChartPane(Container, can_focus=True):
     async def action_last(self) -> None:
         await self.metrics.action_last()
 
+    # Looking for a metric.
+
+    def action_find_metric(self) -> None:
+        search = self.query_one(MetricSearch)
+        search.display = True
+        search.focus()
+
+    @on(Input.Changed, "#chart-search")
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        current = self.metrics.current_name
+        self._charted.look_for(event.value)
+        self._show_list(current)
+        self._load()
+
+    @on(MetricSearch.Done)
+    def _found(self) -> None:
+        self._close_search()
+        name = self.metrics.current_name
+        if self.is_large and name is not None and name not in self.chosen:
+            self._show_alone()
+
+    @on(MetricSearch.Cleared)
+    def _not_wanted(self) -> None:
+        self.query_one(MetricSearch).value = ""
+        self._close_search()
+
+    def _close_search(self) -> None:
+        self.query_one(MetricSearch).display = False
+        self.focus()
+
     # Looking.
 
     def _look(self, view: View) -> None:
-        if view != self._view:
-            self._view = view
+        if view != self.view:
+            self._charted.view = view
             self._load()
 
-    def action_zoom_in(self) -> None:
-        self._look(self._view.zoomed_in(self._extent()))
-
-    def action_zoom_out(self) -> None:
-        self._look(self._view.zoomed_out(self._extent()))
-
-    def action_pan(self, direction: int) -> None:
-        self._look(self._view.panned(self._extent(), direction))
-
-    def action_zoom_reset(self) -> None:
-        self._look(self._view.whole())
+    @property
+    def _extent(self) -> tuple[float, float]:
+        return self._charted.extent(self._on_screen)
 
     def action_crosshair(self, direction: int) -> None:
-        if self._drawing.columns:
-            self._look(self._view.pointed(self._extent(), direction, self._drawing.columns))
+        chosen = self.chosen[:1] if self.is_large else [self.metrics.current_name]
+        columns = self._drawing.columns if self.is_large else self.grid.columns
+        for name in chosen:
+            curve = None if name is None else self._charted.curve(name)
+            if curve is not None and columns:
+                self._look(self.view.pointed(curve, self._extent, direction, columns))
 
-    def action_log_scale(self) -> None:
-        self._look(self._view.with_log_scale())
-
-    def action_smoothing(self) -> None:
-        self._look(self._view.next_smoothing())
-
-    def action_marker(self) -> None:
-        self._look(self._view.next_marker())
+    def action_axis(self) -> None:
+        """Over steps, the time since the beginning, the time of day."""
+        view = self._charted.on_next_axis(self._on_screen)
+        if view is not None:
+            self._look(view)
+        elif self._on_screen:
+            self.notify(chart_text.NO_TIMES, markup=False)

@@ -11,14 +11,32 @@ from rich.text import Text
 from textual.widgets import Static
 
 from runicorn_tui import format
-from runicorn_tui.charts.frame import Color
+from runicorn_tui.charts.palette import Color
 from runicorn_tui.terminal import safe
 from runicorn_tui.widgets.line_table import fit
 
 _MOST_ENTRIES = 6
 _MOST_ENTRIES_NARROW = 4
+_MOST_HEAD_LINES = 2
 _WIDE = 100
 _VALUE_WIDTH = 10
+_GAP = "  "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extreme:
+    """The lowest or the highest value of a metric and where it was first reached; `is_best` where that is known."""
+
+    name: str
+    value: float
+    step: int
+    is_best: bool = False
+
+    @property
+    def said(self) -> str:
+        """min 0.0981 @1,280, or with `best` before it"""
+        best = "best " if self.is_best else ""
+        return f"{best}{self.name} {format.number(self.value)} @{format.count(self.step)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,40 +47,82 @@ class Entry:
     color: Color
     swatch: str
     value: float | None
+    smoothed: float | None = None
+    step: int | None = None
+    """Where the value was logged, when that is not where the crosshair stands."""
+    extremes: tuple[Extreme, ...] = ()
     not_finite: int = 0
+    untimed: int = 0
     shown: int = 0
     points: int = 0
 
     @property
-    def notes(self) -> str:
-        """What is left out of this line, in words."""
+    def notes(self) -> list[str]:
+        """What the number means and what is left out of this line, in words, the most important first."""
         notes: list[str] = []
+        if self.smoothed is not None:
+            notes.append(f"smoothed {format.number(self.smoothed)}")
+        if self.step is not None:
+            notes.append(f"@{format.count(self.step)}")
         if self.not_finite:
             notes.append(f"{format.count(self.not_finite)} not finite")
-        if self.shown < self.points:
+        is_partial = self.shown < self.points
+        if self.untimed:
+            least = "at least " if is_partial else ""
+            notes.append(f"{least}{format.count(self.untimed)} without a time left out")
+        if is_partial:
             notes.append(f"{format.count(self.shown)} of {format.count(self.points)} points")
-        return "  ".join(notes)
+        return notes
 
 
-def legend_text(head: str, entries: Sequence[Entry], width: int) -> Text:
-    """One line for the chart, one for each entry, each cut to `width`."""
+def legend_text(head: Sequence[str], entries: Sequence[Entry], width: int) -> Text:
+    """A line or two about the chart, one for each entry, each cut to `width`.
+
+    A lone entry has a second line for its extremes where they do not fit.
+    """
     most = _MOST_ENTRIES if width >= _WIDE else _MOST_ENTRIES_NARROW
     text = Text(no_wrap=True, end="")
-    text.append(fit(head, width), Style(dim=True))
+    text.append("\n".join(fit(line, width) for line in _packed(head, width)[:_MOST_HEAD_LINES]), Style(dim=True))
     shown = entries if len(entries) <= most else entries[: most - 1]
     longest = max((cell_len(safe(entry.label)) for entry in shown), default=0)
     for entry in shown:
-        notes = entry.notes
-        room = width - cell_len(entry.swatch) - _VALUE_WIDTH - (cell_len(notes) + 2 if notes else 0) - 2
+        notes = _GAP.join(entry.notes)
+        extremes = sorted(entry.extremes, key=lambda extreme: not extreme.is_best)
+        used = cell_len(entry.swatch) + 1 + _VALUE_WIDTH + (len(_GAP + notes) if notes else 0)
+        label = max(6, min(longest, width - used))
         text.append("\n")
         text.append(f"{entry.swatch} ", Style(color=f"rgb({entry.color[0]},{entry.color[1]},{entry.color[2]})"))
-        text.append(fit(entry.label, max(6, min(longest, room))))
+        text.append(fit(entry.label, label))
         text.append(fit(format.number(entry.value), _VALUE_WIDTH, is_right=True), Style(bold=True))
         if notes:
-            text.append(f"  {notes}", Style(dim=True))
+            text.append(f"{_GAP}{notes}", Style(dim=True))
+        said = "".join(_GAP + extreme.said for extreme in extremes)
+        if used + label + len(said) <= width:
+            _add_extremes(text, extremes)
+        elif len(entries) == 1 and width >= len(said) + 1:
+            text.append("\n ")
+            _add_extremes(text, extremes)
+        elif extremes and extremes[0].is_best and used + label + len(_GAP + extremes[0].said) <= width:
+            _add_extremes(text, extremes[:1])
     if len(shown) < len(entries):
         text.append(f"\n   and {format.count(len(entries) - len(shown))} more", Style(dim=True))
     return text
+
+
+def _add_extremes(text: Text, extremes: Sequence[Extreme]) -> None:
+    for extreme in extremes:
+        text.append(_GAP + extreme.said, Style(bold=True) if extreme.is_best else Style(dim=True))
+
+
+def _packed(parts: Sequence[str], width: int) -> list[str]:
+    """The parts in lines, none of them broken unless it is too long itself."""
+    lines: list[str] = []
+    for part in parts:
+        if lines and len(lines[-1]) + len(_GAP) + len(part) <= width:
+            lines[-1] += _GAP + part
+        else:
+            lines.append(part)
+    return lines
 
 
 class Legend(Static):
@@ -71,7 +131,7 @@ class Legend(Static):
     DEFAULT_CSS = """
     Legend {
         height: auto;
-        max-height: 7;
+        max-height: 8;
         padding: 0 1;
         background: $surface;
     }
@@ -79,12 +139,14 @@ class Legend(Static):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(markup=False, id=id)
-        self._head = ""
+        self._head: Sequence[str] = ()
         self._entries: Sequence[Entry] = ()
         self._lines = 0
+        self.plain = ""
+        """What it says, for tests and screen readers."""
 
-    def show(self, head: str, entries: Sequence[Entry]) -> None:
-        """The line about the whole chart, and one entry for each line in it."""
+    def show(self, head: Sequence[str], entries: Sequence[Entry]) -> None:
+        """What there is to say about the whole chart, and one entry for each line in it."""
         if (head, entries) == (self._head, self._entries):
             return
         self._head, self._entries = head, entries
@@ -95,6 +157,7 @@ class Legend(Static):
 
     def _rewrite(self) -> None:
         text = legend_text(self._head, self._entries, self.size.width)
+        self.plain = text.plain
         lines = text.plain.count("\n") + 1
         # A new layout repaints the whole screen.
         self.update(text, layout=lines != self._lines)

@@ -12,7 +12,7 @@ from textual.strip import Strip
 
 from runicorn_db.query import MetricSummary
 from runicorn_tui import format
-from runicorn_tui.charts.frame import Color
+from runicorn_tui.charts.palette import Color
 from runicorn_tui.widgets.line_table import Column, LineTable, RowList
 
 _GUTTER = 4

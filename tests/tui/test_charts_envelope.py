@@ -1,12 +1,9 @@
 from __future__ import annotations
 
-import math
-
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runicorn_tui.charts.envelope import clipped, envelope
-from runicorn_tui.charts.series import Series, drawable, smoothed
+from runicorn_tui.charts.envelope import clipped, dashed, envelope
 
 values = st.floats(-1e6, 1e6)
 lines = st.lists(st.tuples(st.integers(0, 5000), st.none() | values), max_size=300).map(
@@ -58,29 +55,19 @@ def test_what_is_clipped_stays_in_range_and_between_its_neighbours(points, low, 
         assert min(heights) - 1e-6 <= y <= max(heights) + 1e-6
 
 
-def test_values_that_cannot_be_drawn_are_counted_and_break_the_line():
-    series = Series(xs=(1, 2, 3, 4, 5, 6), ys=(1.0, None, 1e200, 5e-324, -1e151, math.inf), color=(1, 2, 3))
-    points, hidden = drawable(series, is_log=False)
-    assert points == [(1, 1.0), (2, None), (3, None), (4, 0.0), (5, None), (6, None)]
-    assert hidden == 2
+@given(lines, st.sampled_from([1, 2]), st.integers(10, 200))
+def test_dashes_lie_on_the_line_and_leave_gaps(points, dash, columns):
+    scaled = [(x / 5000, y) for x, y in points]
+    found = dashed(scaled, dash, columns)
+    heights = [y for _, y in scaled if y is not None]
+    assert [x for x, _ in found] == sorted(x for x, _ in found)
+    for x, y in found:
+        assert 0 <= x <= 1
+        if y is not None:
+            assert min(heights) - 1e-6 <= y <= max(heights) + 1e-6
 
 
-def test_a_logarithmic_axis_leaves_out_zero_and_less_and_counts_them():
-    series = Series(xs=(1, 2, 3), ys=(100.0, 0.0, -1.0), color=(1, 2, 3))
-    assert drawable(series, is_log=True) == ([(1, 2.0), (2, None), (3, None)], 2)
-    assert drawable(series, is_log=True, low=0, high=2)[1] == 1
-
-
-def test_smoothing_begins_at_the_first_value_and_keeps_gaps():
-    assert smoothed([(0, 4.0), (1, None), (2, 4.0)], 0.9) == [(0, 4.0), (1, None), (2, 4.0)]
-    rising = smoothed([(step, float(step)) for step in range(5)], 0.5)
-    assert rising[0] == (0, 0.0)
-    assert all(y is not None and y < x for x, y in rising[1:])
-
-
-def test_the_point_under_the_crosshair_is_the_last_one_before_it():
-    series = Series(xs=(10, 20, 30), ys=(1.0, None, 3.0), color=(1, 2, 3))
-    assert series.near(25) == (20, None)
-    assert series.near(30) == (30, 3.0)
-    assert series.near(0) == (10, 1.0)
-    assert Series(xs=(), ys=(), color=(1, 2, 3)).near(0) is None
+def test_a_dashed_line_keeps_its_spikes():
+    spike = [(0.0, 0.0), (0.001, 0.0), (0.001, 9.0), (0.001, 0.0), (1.0, 0.0)]
+    assert (0.001, 9.0) in dashed(spike, 1, 100)
+    assert sum(y is None for _, y in dashed(spike, 1, 100)) == 10
