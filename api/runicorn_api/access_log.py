@@ -3,36 +3,69 @@
 from __future__ import annotations
 
 import json
+import select
 import sys
+import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from runicorn_api.exchanges import Exchange, Observer
 
 MAX_TARGET = 2048
-"""Characters of a request's target that are written."""
+"""Characters of a request's target that are written, fewer where many of them have to be escaped."""
+
+_MAX_METHOD = 32
+_MOST_ESCAPED = 6
+"""Characters that one may take when it is escaped."""
+
+
+class Log:
+    """Writes the lines to stderr. Thread-safe; whoever reads them slowly, or not at all, holds up no request."""
+
+    def __init__(self, write_line: Callable[[Exchange, str], str]) -> None:
+        self._write_line = write_line
+        self._lock = threading.Lock()
+        self._lost = 0
+
+    def observe(self, exchange: Exchange) -> None:
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        line = self._write_line(exchange, now)
+        # One at a time: the room that there is for one line may be the last.
+        with self._lock:
+            if not _has_room():
+                self._lost += 1
+                return
+            try:
+                sys.stderr.write(line + "\n")
+                if self._lost and _has_room():
+                    lost, self._lost = self._lost, 0
+                    sys.stderr.write(json.dumps({"time": now, "lost": lost}) + "\n")
+                sys.stderr.flush()
+            except (OSError, ValueError):
+                # Whoever read the log has gone; the server stays.
+                pass
 
 
 def access_log(style: str) -> Observer | None:
     """What writes the lines to stderr, as `text` or `json`; None for `off`."""
     if style == "off":
         return None
-    write_line = _text if style == "text" else _json
+    return Log(_text if style == "text" else _json).observe
 
-    def observe(exchange: Exchange) -> None:
-        now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        try:
-            # In one piece: other threads write too.
-            sys.stderr.write(write_line(exchange, now) + "\n")
-            sys.stderr.flush()
-        except (OSError, ValueError):
-            # Whoever read the log has gone; the server stays.
-            pass
 
-    return observe
+def _has_room() -> bool:
+    """Whether stderr takes a line (a pipe, PIPE_BUF bytes) at once: its reader may have paused."""
+    try:
+        poll = select.poll()
+        poll.register(sys.stderr, select.POLLOUT)
+        return bool(poll.poll(0))
+    except (OSError, ValueError):
+        # No file at all, or closed: the attempt to write tells.
+        return True
 
 
 def _text(exchange: Exchange, now: str) -> str:
-    request = _quoted(f"{exchange.method} {exchange.target}")
+    request = _quoted(f"{exchange.method[:_MAX_METHOD]} {exchange.target}")
     milliseconds = f"{1000 * exchange.seconds:.1f}ms"
     return f"{now} {exchange.client} {request} {exchange.status} {exchange.size_bytes} {milliseconds}"
 
@@ -42,8 +75,8 @@ def _json(exchange: Exchange, now: str) -> str:
         {
             "time": now,
             "client": exchange.client,
-            "method": exchange.method,
-            "target": exchange.target[:MAX_TARGET],
+            "method": exchange.method[:_MAX_METHOD],
+            "target": _cut(exchange.target),
             "route": exchange.route,
             "status": exchange.status,
             "bytes": exchange.size_bytes,
@@ -54,5 +87,11 @@ def _json(exchange: Exchange, now: str) -> str:
 
 def _quoted(value: object) -> str:
     """JSON in printable ASCII: nothing in it ends a line, or moves the cursor of whoever reads the log."""
-    short = value[:MAX_TARGET] if isinstance(value, str) else value
+    short = _cut(value) if isinstance(value, str) else value
     return json.dumps(short).replace("\x7f", "\\u007f")
+
+
+def _cut(text: str) -> str:
+    # The line must not be longer than what a pipe with any room takes.
+    is_long = len(json.dumps(text[:MAX_TARGET])) > 3 * MAX_TARGET // 2
+    return text[: MAX_TARGET // _MOST_ESCAPED if is_long else MAX_TARGET]

@@ -18,6 +18,9 @@ from runicorn_db.query import (
     shown,
 )
 
+MAX_TOTAL = 2**63 - 1
+"""More than an index can count."""
+
 BATCH_DELETE_FIELDS: Mapping[str, str] = {
     "exp_ids": f"Ids of experiments, 1 to {MAX_BATCH_DELETE}. Required.",
     "reason": f"Why, at most {MAX_REASON_LENGTH} characters; `{DEFAULT_DELETE_REASON}` when left out.",
@@ -123,6 +126,6 @@ def _read_total(values: Mapping[str, Any]) -> int:
     total = values.get("expected_total")
     if total is None:
         raise InvalidQuery("expected_total is required")
-    if not isinstance(total, int) or isinstance(total, bool) or total < 0:
-        raise InvalidQuery(f"expected_total must be an integer from 0 on, not '{shown(total)}'")
+    if not isinstance(total, int) or isinstance(total, bool) or not 0 <= total <= MAX_TOTAL:
+        raise InvalidQuery(f"expected_total must be an integer from 0 to {MAX_TOTAL}, not '{shown(total)}'")
     return total

@@ -61,9 +61,9 @@ class ServerSettings:
 
 
 class Gate:
-    """User, host, token; then the rate limit; then origin, method, read-only, content type.
+    """User, host, token, origin; then the rate limit; then method, read-only, content type.
 
-    Whoever fails at the first three is not counted: another user's or another site's requests must not use up
+    Whoever fails at the first four is not counted: another user's or another site's requests must not use up
     what the owner may ask.
     """
 
@@ -116,6 +116,7 @@ class Gate:
                 self._cross_origin.answer_preflight(resp, methods)
                 return True
             self._tokens.check(req)
+            self._origins.check(req)
         except falcon.HTTPError:
             self._measure(self.limiter.peek, req, resp, template)
             raise
@@ -123,7 +124,6 @@ class Gate:
         if allowance is not None and not allowance.is_allowed:
             wait = str(allowance.reset_seconds)
             raise falcon.HTTPTooManyRequests(description="Rate limit exceeded", headers={"Retry-After": wait})
-        self._origins.check(req)
         return False
 
     def _measure(

@@ -8,6 +8,7 @@ it was meant for this server by its user.
 from __future__ import annotations
 
 import hmac
+import ipaddress
 import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
@@ -23,6 +24,8 @@ JSON_TYPE = "application/json"
 _AUTHORITY = re.compile(r"(\[[0-9a-f:.]+\]|[^\s\[\]:/@,?#]+)(?::([0-9]{1,5}))?", re.ASCII | re.IGNORECASE)
 
 
+_HOST_NAME = re.compile(r"[A-Za-z0-9._-]+", re.ASCII)
+
 _CORS_HEADERS = "Authorization, Content-Type, If-None-Match"
 _CORS_EXPOSED = "ETag, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset"
 _CORS_SECONDS = 600
@@ -32,6 +35,15 @@ def _split_authority(text: str) -> tuple[str, int] | None:
     """Host in lower case and port (80 when there is none); None for what is no authority."""
     match = _AUTHORITY.fullmatch(text)
     return (match[1].lower(), int(match[2] or 80)) if match else None
+
+
+def is_host(text: str) -> bool:
+    """Whether clients may call a server so: a name or an address, without scheme and port."""
+    try:
+        ipaddress.ip_address(text.strip().removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return _HOST_NAME.fullmatch(text.strip()) is not None
+    return True
 
 
 def _canonical_host(host: str) -> str:

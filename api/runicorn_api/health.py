@@ -14,14 +14,12 @@ from runicorn_api import answers, contract
 from runicorn_api.gate import Gate
 from runicorn_api.ratelimit import WINDOW_SECONDS
 from runicorn_api.readers import Readers
+from runicorn_db.checks import LEAST_FREE_BYTES
 from runicorn_db.errors import QueryFailed, StorageFull, StoreError
 from runicorn_db.store import Store
 
 REMEMBERED_SECONDS = 60.0
 """So long after a failure of the index health tells of it."""
-
-LEAST_FREE_BYTES = 16 << 20
-"""With less on its disk the index cannot be written for long."""
 
 
 class Failures:
@@ -81,7 +79,7 @@ class Health:
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         contract.read_nothing(req.query_string)
         try:
-            health = self._readers.rows(self._store.health)
+            health = self._readers.health(self._store.health)
         except StoreError as error:
             index = answers.unknown_health(str(self._store.path))
             problems = [str(error)]

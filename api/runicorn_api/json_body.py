@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 import re
@@ -41,9 +42,15 @@ def read_json(body: bytes) -> object:
     Raises InvalidQuery for anything that RFC 8259 or a careful reader would not accept: NaN, numbers
     beyond double precision, a byte order mark, invalid UTF-8, lone surrogates, a name twice in one object.
     """
+    if body.startswith(codecs.BOM_UTF8):
+        raise InvalidQuery("Invalid JSON: it begins with a byte order mark")
     try:
         value: object = json.loads(
-            body.decode("utf-8"), object_pairs_hook=_object, parse_constant=_refuse_constant, parse_float=_finite
+            body.decode("utf-8"),
+            object_pairs_hook=_object,
+            parse_constant=_refuse_constant,
+            parse_float=_finite,
+            parse_int=_integer,
         )
         # Escaped lone surrogates pass the parser, and no UTF-8 text can hold them.
         json.dumps(value, ensure_ascii=False).encode("utf-8")
@@ -75,6 +82,12 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 def _refuse_constant(text: str) -> NoReturn:
     raise ValueError(f"{text} is not JSON")
+
+
+def _integer(text: str) -> int:
+    # As far as doubles go; Python would refuse to read thousands of digits in words of its own.
+    _finite(text)
+    return int(text)
 
 
 def _finite(text: str) -> float:

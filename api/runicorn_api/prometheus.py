@@ -95,7 +95,7 @@ class Prometheus:
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         contract.read_nothing(req.query_string)
         try:
-            health = self._readers.rows(self._store.health)
+            health = self._readers.health(self._store.health)
         except StoreError:
             health = None
         lines = [

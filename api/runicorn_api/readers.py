@@ -1,4 +1,4 @@
-"""Database reading in two threads, whatever the number of requests.
+"""Database reading in three threads, whatever the number of requests.
 
 SQLite gives up the interpreter lock at every row, so several threads that step through rows hand it
 back and forth: eight readers are two to three times slower together than one.
@@ -6,28 +6,43 @@ back and forth: eight readers are two to three times slower together than one.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from runicorn_db.errors import StoreBusy
 from runicorn_db.time_limits import time_limit
 
 T = TypeVar("T")
 
 
 class Readers:
-    """One thread for lists, summaries and details, one for series, which may take longer.
+    """One thread for lists, summaries and details, one for series, which may take longer, one for health.
 
     A question that takes more than `timeout` seconds raises `QueryFailed`; None lets it take any time.
     """
 
-    def __init__(self, timeout: float | None = None) -> None:
+    def __init__(self, timeout: float | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._timeout = timeout
+        self._clock = clock
         self._rows = ThreadPoolExecutor(1, "runicorn-api-rows")
         self._series = ThreadPoolExecutor(1, "runicorn-api-series")
+        self._health = ThreadPoolExecutor(1, "runicorn-api-health")
 
     def rows(self, question: Callable[[], T]) -> T:
-        return self._rows.submit(self._ask, question).result()
+        """Raises StoreBusy when slow questions had their turn for `timeout` seconds before this one."""
+        asked = self._clock()
+
+        def ask() -> T:
+            if self._timeout is not None and self._clock() - asked > self._timeout:
+                raise StoreBusy("Database is busy")
+            return self._ask(question)
+
+        return self._rows.submit(ask).result()
+
+    def health(self, question: Callable[[], T]) -> T:
+        return self._health.submit(self._ask, question).result()
 
     def series(self, question: Callable[[], T]) -> T:
         return self._series.submit(self._ask, question).result()
@@ -38,5 +53,5 @@ class Readers:
 
     def close(self) -> None:
         """Wait for the running questions; those still waiting for a thread are cancelled."""
-        for executor in (self._rows, self._series):
+        for executor in (self._rows, self._series, self._health):
             executor.shutdown(wait=True, cancel_futures=True)

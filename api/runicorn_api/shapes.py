@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, get_type_hints
 
 from msgspec import UNSET, Meta, Struct, UnsetType, defstruct
 
-from runicorn_api.bodies import BATCH_DELETE_FIELDS, DELETE_MATCHING_FIELDS
+from runicorn_api.bodies import BATCH_DELETE_FIELDS, DELETE_MATCHING_FIELDS, MAX_TOTAL
 from runicorn_api.contract import EXPERIMENT_FIELDS
 from runicorn_db import query
 from runicorn_db.query import DEFAULT_DELETE_REASON, MAX_REASON_LENGTH
@@ -39,7 +39,7 @@ class BatchRestore(Struct, forbid_unknown_fields=True):
 
 
 class DeleteMatching(Struct, forbid_unknown_fields=True):
-    expected_total: Annotated[int, Meta(ge=0, description=DELETE_MATCHING_FIELDS["expected_total"])]
+    expected_total: Annotated[int, Meta(ge=0, le=MAX_TOTAL, description=DELETE_MATCHING_FIELDS["expected_total"])]
     query: Annotated[
         dict[str, Any],
         Meta(

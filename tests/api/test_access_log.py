@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import select
 
 import pytest
 
@@ -61,6 +63,36 @@ def test_nothing_in_a_request_ends_the_line_or_reaches_a_terminal(
 @pytest.mark.parametrize("style", ["text", "json"])
 def test_a_long_target_is_cut(capsys: pytest.CaptureFixture[str], style: str) -> None:
     assert len(line(capsys, style, exchange("/" + "x" * 20_000))) < MAX_TARGET + 300
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+@pytest.mark.parametrize("character", ["x", '"', "\x01", "\x7f", "é"])
+def test_a_line_fits_a_pipe_that_has_any_room(capsys: pytest.CaptureFixture[str], style: str, character: str) -> None:
+    assert len(line(capsys, style, exchange(20_000 * character, 20_000 * character))) < select.PIPE_BUF
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_a_reader_that_pauses_holds_up_nobody_and_is_told_what_it_missed(
+    monkeypatch: pytest.MonkeyPatch, style: str
+) -> None:
+    read_end, write_end = os.pipe()
+    with open(read_end, "rb", buffering=0) as reader, open(write_end, "w") as writer:
+        monkeypatch.setattr("sys.stderr", writer)
+        observe = access_log(style)
+        assert observe is not None
+        for _ in range(1000):
+            observe(exchange("/" + "x" * 1000))
+        written = reader.read(1 << 20)
+        observe(exchange("/after"))
+        after = reader.read(1 << 20).decode().splitlines()
+        monkeypatch.undo()
+    count = written.count(b"\n")
+    assert written.endswith(b"\n")
+    assert 0 < count < 1000
+    assert len(after) == 2
+    assert "/after" in after[0]
+    assert json.loads(after[1])["lost"] == 1000 - count
 
 
 def test_a_reader_that_has_gone_does_not_matter(monkeypatch: pytest.MonkeyPatch) -> None:

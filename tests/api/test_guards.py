@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from runicorn_api.guards import is_host
 from runicorn_db.store import Store
 
 JSON = {"Content-Type": "application/json"}
@@ -62,8 +63,30 @@ def test_the_host_in_an_absolute_target_counts_as_well(client) -> None:
     assert client.refused_raw(raw_get(host, target="http://evil.example/api/health"), status=403) == "Host not allowed"
 
 
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [("gpu07", True), ("GPU07.lab.example", True), ("10.0.0.7", True), ("fe80::7", True), ("[fe80::7]", True),
+     ("gpu07:23300", False), ("ab:80", False), ("[::1]:80", False), ("http://gpu07", False), ("*", False),
+     ("gpu07/", False), ("me@gpu07", False), ("gpu 07", False), ("", False)],
+)  # fmt: skip
+def test_a_host_is_a_name_or_an_address_alone(text: str, is_one: bool) -> None:
+    assert is_host(text) is is_one
+
+
 def own(client) -> str:
     return f"http://127.0.0.1:{client.address[1]}"
+
+
+@pytest.mark.parametrize("header", [{"Origin": "http://evil.example"}, {"Sec-Fetch-Site": "cross-site"}])
+def test_pages_of_other_sites_cannot_use_up_what_the_owner_may_ask(
+    empty_store: Store, serve, header: dict[str, str]
+) -> None:
+    client = serve(empty_store, rate_limits={"write": 2})
+    for _ in range(5):
+        answer = client.request("POST", "/api/v2/experiments/batch-delete", b"{}", header)
+        assert (answer.status, answer.headers["x-ratelimit-remaining"]) == (403, "2")
+    answer = client.request("POST", "/api/v2/experiments/batch-delete", b"{}", JSON)
+    assert (answer.status, answer.headers["x-ratelimit-remaining"]) == (400, "1")
 
 
 def test_our_own_origins_are_allowed(client) -> None:

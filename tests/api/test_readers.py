@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from runicorn_api.readers import Readers
-from runicorn_db.errors import InvalidQuery
+from runicorn_db.errors import InvalidQuery, StoreBusy
 
 
 @pytest.fixture
@@ -31,6 +31,35 @@ def test_series_do_not_hold_up_rows(readers: Readers) -> None:
         assert readers.rows(lambda: 1) == 1
         answered.set()
         assert slow.result() is True
+
+
+def test_a_question_that_slow_ones_kept_waiting_for_too_long_is_told_so_and_health_never_waits() -> None:
+    now, asked, begun, release = [100.0], threading.Semaphore(0), threading.Event(), threading.Event()
+
+    def clock() -> float:
+        asked.release()
+        return now[0]
+
+    def slow() -> bool:
+        begun.set()
+        return release.wait(10)
+
+    readers = Readers(2.0, clock=clock)
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(readers.rows, slow)
+        assert begun.wait(10)
+        # Twice for the first: when it was asked and when its turn came.
+        assert all(asked.acquire(timeout=10) for _ in range(2))
+        waiting = pool.submit(readers.rows, lambda: 1)
+        assert asked.acquire(timeout=10)
+        now[0] += 2.1
+        assert readers.health(lambda: 2) == 2
+        release.set()
+        assert first.result() is True
+        with pytest.raises(StoreBusy):
+            waiting.result()
+    assert readers.rows(lambda: 3) == 3
+    readers.close()
 
 
 def test_errors_reach_the_one_who_asked(readers: Readers) -> None:
