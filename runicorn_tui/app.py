@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, ParamSpec, Protocol, TypeVar
 
@@ -18,20 +19,25 @@ from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from runicorn_db.errors import StoreError
-from runicorn_tui import acts, keys
+from runicorn_tui import acts, keys, list_status
 from runicorn_tui.messages import IndexChanged, ServerChanged, SyncFailed, SyncMoved
 from runicorn_tui.screens.experiments import ExperimentsScreen
-from runicorn_tui.terminal import on_end_signals, safe
+from runicorn_tui.screens.quit import QuitScreen
+from runicorn_tui.settings import Settings
+from runicorn_tui.terminal import alert, on_end_signals, safe
 
 if TYPE_CHECKING:
+    from runicorn_db.query import ChangeResult
     from runicorn_db.store import Store
     from runicorn_db.sync_report import SyncProgress, SyncReport
     from runicorn_db.watch import Watcher
+    from runicorn_tui.state import Memory
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 MIN_WIDTH, MIN_HEIGHT = 40, 10
+REMEMBER_SECONDS = 1.0
 
 THEME = Theme(
     name="runicorn",
@@ -89,6 +95,10 @@ class RunicornApp(App[None]):
         make_server: Callable[[], ServerHandle] | None = None,
         serve: bool = False,
         clock: Callable[[], float] = time.time,
+        memory: Memory | None = None,
+        preview: bool = True,
+        notify: str = "off",
+        settings: Settings | None = None,
     ) -> None:
         super().__init__()
         self.register_theme(THEME)
@@ -96,6 +106,15 @@ class RunicornApp(App[None]):
         self.store = store
         self.roots = roots
         self.clock = clock
+        self.memory = memory
+        self.settings = settings or Settings()
+        """What commands have to say that are shown to be used elsewhere."""
+        self.memory_problem: str | None = None
+        """Why the last that was to be remembered was not written."""
+        self._remembering: Timer | None = None
+        self.shows_preview = preview if memory is None else memory.state.preview
+        """Whether the pane beside the list is wanted; where there is no room it is not there all the same."""
+        self._alert_by = notify
         self.is_watching = watch
         self._intervals = (running_interval, full_interval)
         self._make_server = make_server
@@ -103,6 +122,9 @@ class RunicornApp(App[None]):
         self._server: ServerHandle | None = None
         self._watcher: Watcher | None = None
         self._sync_end: Timer | None = None
+        self._sync: SyncProgress | None = None
+        self._going_on: list[Callable[[], str]] = []
+        self.history = acts.History()
         self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="store")
         self._forget_signals: Callable[[], None] | None = None
 
@@ -113,10 +135,78 @@ class RunicornApp(App[None]):
         """The answer of something that blocks, such as a method of the store, asked in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, partial(question, *args, **kwargs))
 
-    async def restore_batch(self, batch_id: int) -> int:
-        """Takes back what an act of deletion still holds, however much; how many."""
-        held = await self.ask(self.store.batch_snapshot, batch_id)
-        return sum([(await self.ask(self.store.restore, part)).changed for part in acts.parts(held)])
+    async def restore_batch(self, batch_id: int) -> ChangeResult:
+        """Takes back what an act of deletion still holds, however much."""
+        with self.doing(lambda: f"restoring deletion {batch_id}"):
+            return await self.ask(self.store.restore_batch, batch_id)
+
+    # What must not be cut off without a word.
+
+    @contextmanager
+    def doing(self, what: Callable[[], str]) -> Generator[None]:
+        """Something that changes experiments goes on inside; `what` says what, and how far it is."""
+        self._going_on.append(what)
+        try:
+            yield
+        finally:
+            self._going_on.remove(what)
+            self._stop_asking()
+
+    def _stop_asking(self) -> None:
+        """There is nothing to ask about any more."""
+        screen = self.screen_stack[-1] if self.screen_stack else None
+        if isinstance(screen, QuitScreen) and not self.going_on():
+            screen.dismiss(False)
+
+    def going_on(self) -> list[str]:
+        """What is being done, in words."""
+        sync = [] if self._sync is None else [list_status.reading(self._sync)]
+        return [what() for what in self._going_on] + sync
+
+    async def action_quit(self) -> None:
+        """Ends the browser; says first what is being done, if something is."""
+        if self.going_on():
+            self.ask_to_quit()
+        else:
+            self.exit()
+
+    def ask_to_quit(self) -> None:
+        """Says what is being done; ends the browser if that is wanted all the same."""
+
+        def answered(is_wanted: bool | None) -> None:
+            if is_wanted:
+                self.exit()
+
+        if isinstance(self.screen, QuitScreen):
+            self.exit()
+        else:
+            self.push_screen(QuitScreen(self.going_on), answered)
+
+    # What is remembered for the next start.
+
+    def remember(self, **changes: object) -> None:
+        """Fields of `state.State`; written a moment later, and at the end."""
+        if self.memory is not None:
+            self.memory.remember(**changes)
+            if self._remembering is None:
+                self._remembering = self.set_timer(REMEMBER_SECONDS, self._write_memory)
+
+    @work(group="memory")
+    async def _write_memory(self) -> None:
+        self._remembering = None
+        before = self.memory_problem
+        await self.ask(self._write)
+        if self.memory_problem is not None and before is None:
+            self.notify(safe(self.memory_problem), severity="warning", markup=False)
+
+    def _write(self) -> None:
+        """In a thread."""
+        if self.memory is not None:
+            try:
+                self.memory.write()
+                self.memory_problem = None
+            except (OSError, StoreError) as error:
+                self.memory_problem = f"Not remembered for the next start: {error}"
 
     # Beginning and end.
 
@@ -145,6 +235,7 @@ class RunicornApp(App[None]):
         await asyncio.to_thread(self._stop_threads)
 
     def _stop_threads(self) -> None:
+        self._write()
         if self._watcher is not None:
             self._watcher.stop(timeout=1.0)
         if self._server is not None:
@@ -196,6 +287,9 @@ class RunicornApp(App[None]):
     def on_sync_moved(self, message: SyncMoved) -> None:
         for screen in self.screen_stack:
             screen.post_message(SyncMoved(message.progress))
+        progress = message.progress
+        self._sync = progress if progress is not None and progress.done < progress.total else None
+        self._stop_asking()
         if message.progress is not None and self._sync_end is None:
             self._sync_end = self.set_interval(0.25, self._notice_end_of_sync)
 
@@ -236,6 +330,14 @@ class RunicornApp(App[None]):
             screen.post_message(ServerChanged(message.address, message.reason))
         if message.reason is not None:
             self.notify(safe(f"REST server: {message.reason}"), severity="error", markup=False)
+
+    # Telling the person who is not looking.
+
+    def alert(self, text: str) -> None:
+        """A notice, and what the setting `notify` wants of the terminal besides."""
+        self.notify(safe(text), markup=False)
+        if self._driver is not None:
+            self._driver.write(alert(self._alert_by, text))
 
     # Whatever the screen.
 

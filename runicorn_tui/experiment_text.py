@@ -110,9 +110,12 @@ def summary(detail: ExperimentDetail, width: int) -> list[Content]:
     lines += wrapped("project", experiment.project or format.DASH, width, most=1)
     lines += _best(experiment, width)[:2]
     lines.append(labelled("duration", Content(duration(experiment))))
-    lines += wrapped("tags", "  ".join(experiment.tags) or format.DASH, width, most=2)
-    lines += first_parameters(leaves(detail.params), width)
-    lines += wrapped("description", experiment.description or format.DASH, width, most=3)
+    if experiment.tags:
+        lines += wrapped("tags", "  ".join(experiment.tags), width, most=2)
+    if detail.params:
+        lines += first_parameters(leaves(detail.params), width)
+    if experiment.description:
+        lines += wrapped("description", experiment.description, width, most=3)
     return lines
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Mapping
+
+from runicorn_db.named_values import NamedValue, Value
 
 DASH = "—"
 
@@ -70,6 +73,16 @@ def when(timestamp: float | None) -> str:
     return DASH if timestamp is None else _local("%Y-%m-%d %H:%M", timestamp)
 
 
+def moment(timestamp: float | None) -> str:
+    """Date and second in the local time zone."""
+    return DASH if timestamp is None else _local("%Y-%m-%d %H:%M:%S", timestamp)
+
+
+def zone(timestamp: float | None = None) -> str:
+    """The local time zone, now or at an instant: UTC, CET."""
+    return _local("%Z", time.time() if timestamp is None else timestamp)
+
+
 def day(timestamp: float | None) -> str:
     """Date in the local time zone."""
     return DASH if timestamp is None else _local("%Y-%m-%d", timestamp)
@@ -95,6 +108,13 @@ def number(value: float | None) -> str:
         return f"{value:,.0f}"
     decimals = 4 if magnitude < 10 else 3 if magnitude < 100 else 2
     return f"{value:.{decimals}f}"
+
+
+def value(what: NamedValue, held: Value) -> str:
+    """A metric as any number, a parameter as it was written. Not made safe."""
+    if held is None or isinstance(held, str):
+        return DASH if held is None else held
+    return json.dumps(held) if what.is_param else number(held)
 
 
 def status(value: str) -> str:

@@ -13,7 +13,38 @@ from typing import Literal
 from textual.binding import Binding, BindingType
 
 Scope = Literal[
-    "app", "table", "marks", "filter", "experiments", "experiment", "chart", "log", "find", "trash", "confirm", "help"
+    "app",
+    "table",
+    "marks",
+    "columns",
+    "chooser",
+    "search",
+    "filter",
+    "saved",
+    "naming",
+    "tagging",
+    "describing",
+    "export",
+    "experiments",
+    "experiment",
+    "chart",
+    "compare",
+    "compared",
+    "picking",
+    "writing",
+    "overview",
+    "parameters",
+    "log",
+    "find",
+    "files",
+    "file",
+    "trash",
+    "deleted",
+    "report",
+    "confirm",
+    "purging",
+    "quitting",
+    "help",
 ]
 
 _SHOWN = {
@@ -33,9 +64,27 @@ _SHOWN = {
     "plus": "+",
     "equals_sign": "=",
     "minus": "-",
+    "colon": ":",
+    "less_than_sign": "<",
+    "greater_than_sign": ">",
     "left_square_bracket": "[",
     "right_square_bracket": "]",
+    "exclamation_mark": "!",
+    "left_parenthesis": "(",
 }
+# Shift and 1 to 9 on an American keyboard: no terminal tells of both.
+_SHIFTED_DIGITS = (
+    "exclamation_mark",
+    "at",
+    "number_sign",
+    "dollar_sign",
+    "percent_sign",
+    "circumflex_accent",
+    "ampersand",
+    "asterisk",
+    "left_parenthesis",
+)
+_MOST_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +92,7 @@ class Key:
     """One thing that a key does.
 
     `id` is its lasting name; `keys` are Textual's names, of which the footer shows the first,
-    with the label or its `short` form.
+    with the label or its `short` form. `{place}` in the action is the place of the key among them, from 1 on.
     """
 
     id: str
@@ -58,6 +107,8 @@ class Key:
     @property
     def shown(self) -> str:
         """The keys as printed on a keyboard: `↑ k`."""
+        if len(self.keys) > _MOST_SHOWN:
+            return f"{shown(self.keys[0])} … {shown(self.keys[-1])}"
         return " ".join(shown(key) for key in self.keys)
 
     @property
@@ -89,52 +140,176 @@ KEYS: tuple[Key, ...] = (
     Key("unmark", ("U",), "unmark", "clear the marks", "Mark", ("marks",)),
     # Acting on experiments.
     Key("delete", ("d",), "delete", "delete", "Act", ("experiments", "experiment"), True),
-    Key("undo", ("z",), "undo", "undo a deletion", "Act", ("experiments", "trash")),
+    Key("undo", ("z",), "undo", "undo a deletion", "Act", ("experiments", "experiment", "trash", "deleted")),
+    Key("redo", ("Z",), "redo", "redo what z undid", "Act", ("experiments", "experiment", "trash", "deleted")),
     Key("trash", ("X",), "trash", "trash", "Act", ("experiments",)),
     Key("pin", ("p",), "pin", "pin or unpin", "Act", ("experiments",)),
-    Key("copy-id", ("y",), "copy_id", "copy the id", "Act", ("experiments", "experiment")),
+    Key("tags", ("t",), "tags", "change tags", "Act", ("experiments", "experiment")),
+    Key("describe", ("E",), "describe", "describe", "Act", ("experiments",)),
+    # Among charts E is taken.
+    Key("describe-shown", ("D",), "describe", "describe", "Act", ("experiment",)),
+    Key("export", ("e",), "export", "export", "Act", ("experiments",)),
+    Key("watch", ("w",), "watch", "tell me when it ends", "Act", ("experiments",)),
+    Key("copy-id", ("y",), "copy_id", "copy the id", "Act", ("experiments", "compare")),
+    Key("copy", ("y",), "copy", "copy id, file's path", "Act", ("experiment", "file")),
+    Key("copy-directory", ("Y",), "copy_directory", "copy the directory", "Act", ("experiment",)),
+    Key("compare", ("c",), "compare", "compare the marked", "Act", ("experiments",)),
     Key("open", ("enter",), "open", "open", "Act", ("experiments",), True),
     # Choosing what is listed.
     Key("filter", ("slash",), "filter", "filter", "List", ("experiments",), True),
     Key("sort", ("s",), "sort", "sort by next column", "List", ("experiments",), True, "sort"),
     Key("reverse", ("S",), "reverse", "reverse the order", "List", ("experiments",)),
+    Key("preview", ("V",), "preview", "preview on or off", "List", ("experiments",)),
     Key("clear", ("escape",), "clear", "clear filter, marks", "List", ("experiments",)),
-    Key("filter-done", ("enter", "down"), "done", "to the list", "Filter", ("filter",), True),
-    Key("filter-clear", ("escape",), "clear", "clear the filter", "Filter", ("filter",), True),
+    # Columns of a list.
+    Key("column-left", ("h", "left"), "column(-1)", "column before", "Columns", ("columns",)),
+    Key("column-right", ("l", "right"), "column(1)", "next column", "Columns", ("columns",), True, "column"),
+    Key("sort-column", ("o",), "sort_column", "sort by it, reverse", "Columns", ("columns", "chooser"), True, "sort"),
+    Key(
+        "move-column-left",
+        ("less_than_sign",),
+        "move_column(-1)",
+        "move it to the left",
+        "Columns",
+        ("columns", "chooser"),
+    ),
+    Key(
+        "move-column-right",
+        ("greater_than_sign",),
+        "move_column(1)",
+        "move it to the right",
+        "Columns",
+        ("columns", "chooser"),
+        True,
+        "move",
+    ),
+    Key("hide-column", ("minus",), "hide_column", "hide it", "Columns", ("columns",), True, "hide"),
+    Key("choose-columns", ("C",), "columns", "choose columns", "Columns", ("experiments",)),
+    Key("toggle-column", ("space",), "toggle_column", "show or hide", "Columns", ("chooser",), True, "show, hide"),
+    Key("search-columns", ("slash",), "search", "search", "Columns", ("chooser",), True),
+    Key("columns-done", ("escape", "enter", "q", "C"), "done", "done", "Columns", ("chooser",), True),
+    Key("search-done", ("enter", "down"), "done", "to the list", "Search", ("search",), True),
+    Key("search-clear", ("escape",), "clear", "clear", "Search", ("search",), True),
+    Key("filter-done", ("enter",), "done", "to the list", "Filter", ("filter",), True),
+    Key("filter-complete", ("tab",), "complete", "complete", "Filter", ("filter",), True),
+    Key("filter-right", ("right",), "right", "take the completion", "Filter", ("filter",)),
+    Key("filter-previous", ("up",), "step(-1)", "completion, earlier", "Filter", ("filter",), True, "earlier"),
+    Key("filter-next", ("down",), "step(1)", "next, to the list", "Filter", ("filter",)),
+    Key("filter-clear", ("escape",), "clear", "close list, clear", "Filter", ("filter",), True, "clear"),
+    Key("command", ("colon",), "command", "query as curl, cli", "Filter", ("experiments",)),
+    Key("saved-filters", ("F",), "saved_filters", "saved filters", "Filter", ("experiments",)),
+    Key("saved-use", ("enter",), "use", "use", "Saved filters", ("saved",), True),
+    Key("saved-save", ("s",), "save", "save the current one", "Saved filters", ("saved",), True, "save current"),
+    Key("saved-rename", ("r",), "rename", "rename", "Saved filters", ("saved",), True),
+    Key("saved-delete", ("d",), "delete", "delete", "Saved filters", ("saved",), True),
+    Key("saved-undo", ("z",), "undo", "undo a deletion", "Saved filters", ("saved",)),
+    Key("saved-close", ("escape", "q", "F"), "close", "close", "Saved filters", ("saved",), True),
+    Key("name-done", ("enter",), "done", "keep under this name", "Saved filters", ("naming",), True, "keep"),
+    Key("name-cancel", ("escape",), "cancel", "cancel", "Saved filters", ("naming",), True),
+    # Tags, description, export.
+    Key("tags-change", ("enter",), "submit", "change the tags", "Tags", ("tagging",), True, "change"),
+    Key("tags-complete", ("tab",), "complete", "complete", "Tags", ("tagging",), True),
+    Key("tags-next", ("down",), "candidate(1)", "next tag", "Tags", ("tagging",), True, "next"),
+    Key("tags-previous", ("up",), "candidate(-1)", "tag before", "Tags", ("tagging",)),
+    Key("tags-cancel", ("escape",), "cancel", "cancel, stop", "Tags", ("tagging",), True, "cancel"),
+    Key("description-save", ("ctrl+o", "f2"), "save", "save", "Description", ("describing",), True),
+    Key("description-discard", ("y",), "discard", "discard", "Description", ("describing",)),
+    Key("description-cancel", ("escape",), "cancel", "cancel", "Description", ("describing",), True),
+    Key("export-write", ("enter",), "write", "write", "Export", ("export",), True),
+    Key("export-what", ("w",), "turn('what')", "which experiments", "Export", ("export",)),
+    Key("export-rows", ("r",), "turn('rows')", "experiments or series", "Export", ("export",)),
+    Key("export-columns", ("c",), "turn('columns')", "columns shown or all", "Export", ("export",)),
+    Key("export-format", ("f",), "turn('format')", "format", "Export", ("export",)),
+    Key("export-name", ("n", "tab"), "name", "name of the file", "Export", ("export",), True, "name"),
+    Key("export-replace", ("y",), "replace", "replace the file", "Export", ("export",)),
+    Key("export-cancel", ("escape", "q"), "cancel", "cancel, stop", "Export", ("export",), True, "cancel"),
     # The trash.
-    Key("batch-open", ("enter",), "open", "list the experiments", "Trash", ("trash",), True, "open"),
-    Key("batch-restore", ("r",), "restore", "restore", "Trash", ("trash",), True),
-    Key("trash-back", ("escape", "q", "X"), "back", "back", "Trash", ("trash",), True),
+    Key("batch-open", ("enter",), "open", "list the experiments", "Trash", ("trash", "deleted"), True, "open"),
+    Key("batch-restore", ("r",), "restore", "restore", "Trash", ("trash", "deleted"), True),
+    Key("purge", ("P",), "purge", "remove from disk", "Trash", ("trash", "deleted"), True, "remove for good"),
+    Key("purge-journal", ("J",), "journal", "journal of removals", "Trash", ("trash",), True, "journal"),
+    Key("hide-emptied", ("h",), "hide_emptied", "hide emptied ones", "Trash", ("trash",), True, "hide emptied"),
+    Key("trash-back", ("escape", "q", "X"), "back", "back", "Trash", ("trash", "deleted"), True),
+    Key("report-back", ("escape", "q", "enter"), "back", "back", "Everywhere", ("report",), True),
     # One experiment.
     Key("overview", ("1",), "show_tab('overview')", "overview", "Experiment", ("experiment",)),
     Key("parameters", ("2",), "show_tab('parameters')", "parameters", "Experiment", ("experiment",)),
     Key("charts", ("3",), "show_tab('charts')", "charts", "Experiment", ("experiment",)),
     Key("log", ("4",), "show_tab('log')", "log", "Experiment", ("experiment",)),
+    Key("files", ("5",), "show_tab('files')", "files", "Experiment", ("experiment",)),
     Key("next-tab", ("tab",), "next_tab(1)", "page", "Experiment", ("experiment",), True),
     Key("previous-tab", ("shift+tab",), "next_tab(-1)", "previous page", "Experiment", ("experiment",)),
+    Key("chart-large", ("enter",), "enlarge", "large or side by side", "Chart", ("chart",), True, "large"),
     Key("chart-next", ("n",), "next_metric(1)", "next metric", "Chart", ("chart",), True),
     Key("chart-previous", ("N",), "next_metric(-1)", "previous metric", "Chart", ("chart",)),
-    Key("chart-toggle", ("space",), "toggle_metric", "overlay", "Chart", ("chart",), True),
-    Key("chart-only", ("enter",), "only_metric", "this metric alone", "Chart", ("chart",)),
+    Key("chart-left", ("left",), "aside(-1)", "chart left, pan", "Chart", ("chart",)),
+    Key("chart-right", ("right",), "aside(1)", "chart right, pan", "Chart", ("chart",)),
+    Key("chart-find", ("slash",), "find_metric", "find a metric", "Chart", ("chart",), True, "find"),
+    Key("chart-toggle", ("space",), "toggle_metric", "overlay", "Chart", ("chart",)),
     Key("zoom-in", ("plus", "equals_sign"), "zoom_in", "zoom", "Chart", ("chart",), True),
-    Key("zoom-out", ("minus",), "zoom_out", "zoom out", "Chart", ("chart",)),
-    Key("pan-left", ("h", "left"), "pan(-1)", "pan left", "Chart", ("chart",)),
-    Key("pan-right", ("l", "right"), "pan(1)", "pan right", "Chart", ("chart",)),
-    Key("zoom-reset", ("0",), "zoom_reset", "whole range, no crosshair", "Chart", ("chart",)),
-    Key("crosshair-left", ("left_square_bracket",), "crosshair(-1)", "crosshair", "Chart", ("chart",), True),
-    Key("crosshair-right", ("right_square_bracket",), "crosshair(1)", "crosshair right", "Chart", ("chart",)),
-    Key("log-scale", ("L",), "log_scale", "logarithmic", "Chart", ("chart",), True),
-    Key("smoothing", ("E",), "smoothing", "smooth", "Chart", ("chart",)),
-    Key("marker", ("m",), "marker", "braille, blocks or ASCII", "Chart", ("chart",)),
+    Key("zoom-out", ("minus",), "zoom_out", "zoom out", "Chart", ("chart", "compare")),
+    Key("pan-left", ("h",), "pan(-1)", "pan left", "Chart", ("chart", "compare")),
+    Key("pan-right", ("l",), "pan(1)", "pan right", "Chart", ("chart", "compare")),
+    Key("zoom-reset", ("0",), "zoom_reset", "all, no crosshair", "Chart", ("chart", "compare")),
+    Key("crosshair-left", ("left_square_bracket",), "crosshair(-1)", "crosshair", "Chart", ("chart", "compare")),
+    Key("crosshair-right", ("right_square_bracket",), "crosshair(1)", "crosshair right", "Chart", ("chart", "compare")),
+    Key("axis", ("x",), "axis", "steps or time", "Chart", ("chart", "compare"), True, "axis"),
+    Key("log-scale", ("L",), "log_scale", "logarithmic", "Chart", ("chart", "compare")),
+    Key("smoothing", ("E",), "smoothing(1)", "smooth more", "Chart", ("chart", "compare")),
+    Key("smoothing-less", ("e",), "smoothing(-1)", "smooth less", "Chart", ("chart", "compare")),
+    Key("clip", ("o",), "clip", "clip outliers", "Chart", ("chart", "compare")),
+    Key("marker", ("m",), "marker", "braille, blocks, ASCII", "Chart", ("chart", "compare")),
+    # Several experiments beside each other. `=` is taken there.
+    Key("compare-experiment-left", ("left",), "experiment(-1)", "experiment before", "Compare", ("compared",)),
+    Key("compare-experiment-right", ("right",), "experiment(1)", "next experiment", "Compare", ("compared",)),
+    Key("compare-open", ("enter",), "open", "open", "Compare", ("compare",)),
+    Key("compare-metric", ("n",), "next_metric(1)", "next metric", "Compare", ("compare",), True, "metric"),
+    Key("compare-metric-back", ("N",), "next_metric(-1)", "previous metric", "Compare", ("compare",)),
+    Key("compare-find", ("slash",), "find_metric", "find a metric", "Compare", ("compare",)),
+    Key("compare-baseline", ("b",), "baseline", "baseline or none", "Compare", ("compare",), True, "baseline"),
+    Key("compare-equal", ("equals_sign",), "equal_rows", "equal rows too", "Compare", ("compare",), True, "equal"),
+    Key("compare-scatter", ("P",), "scatter", "scatter or lines", "Compare", ("compare",), True, "scatter"),
+    Key("compare-all", ("a",), "all_points", "scatter all that match", "Compare", ("compare",)),
+    Key("compare-hide", tuple("123456789"), "hide({place})", "hide its line", "Compare", ("compare",)),
+    Key("compare-hide-this", ("space",), "hide", "hide this line", "Compare", ("compare",), True, "hide"),
+    Key("compare-solo", _SHIFTED_DIGITS, "solo({place})", "its line alone", "Compare", ("compare",)),
+    Key("compare-solo-this", ("s",), "solo", "this line alone", "Compare", ("compare",)),
+    Key("compare-drop", ("u",), "drop", "out of the comparison", "Compare", ("compare",)),
+    Key("compare-panes", ("tab",), "panes", "chart, table or both", "Compare", ("compare",)),
+    Key("compare-write", ("w",), "write", "write the table", "Compare", ("compare",)),
+    Key("compare-zoom-in", ("plus",), "zoom_in", "zoom", "Chart", ("compare",)),
+    Key("pick", ("enter",), "pick", "choose", "Pick", ("picking",), True),
+    Key("pick-next", ("down",), "move(1)", "next", "Pick", ("picking",), True),
+    Key("pick-previous", ("up",), "move(-1)", "previous", "Pick", ("picking",)),
+    Key("pick-page-down", ("pagedown",), "page(1)", "a page down", "Pick", ("picking",)),
+    Key("pick-page-up", ("pageup",), "page(-1)", "a page up", "Pick", ("picking",)),
+    Key("pick-cancel", ("escape",), "cancel", "cancel", "Pick", ("picking",), True),
+    Key("write", ("enter",), "write", "write", "Write", ("writing",), True),
+    Key("write-form", ("tab",), "form", "CSV, JSON, Markdown", "Write", ("writing",), True, "format"),
+    Key("write-cancel", ("escape",), "cancel", "cancel", "Write", ("writing",), True),
+    Key("environment", ("e",), "variables", "environment variables", "Overview", ("overview",), True, "variables"),
+    Key("parameter-search", ("slash",), "search", "search", "Parameters", ("parameters",), True),
     Key("follow", ("F",), "follow", "follow", "Log", ("log",), True),
     Key("find", ("slash",), "find", "find", "Log", ("log",), True),
     Key("find-next", ("n",), "find_next(1)", "next match", "Log", ("log",), True),
     Key("find-previous", ("N",), "find_next(-1)", "previous match", "Log", ("log",)),
+    Key("first-error", ("e",), "error(0)", "first error", "Log", ("log",), True, "error"),
+    Key("next-error", ("right_square_bracket",), "error(1)", "next error", "Log", ("log",)),
+    Key("previous-error", ("left_square_bracket",), "error(-1)", "previous error", "Log", ("log",)),
+    Key("wrap", ("w",), "wrap", "wrap long lines", "Log", ("log",), True, "wrap"),
+    Key("collapse", ("c",), "collapse", "collapse progress", "Log", ("log",)),
+    Key("pager", ("o",), "pager", "open in the pager", "Log", ("log",)),
+    Key("other-file", ("f",), "other_file", "next log file", "Log", ("log",)),
     Key("find-done", ("enter",), "done", "find", "Log", ("find",), True),
     Key("find-cancel", ("escape",), "cancel", "stop finding", "Log", ("find",), True),
-    Key("experiment-back", ("escape", "q"), "back", "back", "Everywhere", ("experiment",), True),
+    Key("file-open", ("enter",), "open", "look into the file", "Files", ("files",), True, "open"),
+    Key("file-sort", ("s",), "sort", "size, name or time", "Files", ("files",), True, "sort"),
+    Key("file-reverse", ("S",), "reverse", "reverse the order", "Files", ("files",)),
+    Key("file-search", ("slash",), "search", "search", "Files", ("files",), True),
+    Key("file-back", ("escape", "q"), "back", "back", "Everywhere", ("file",), True),
+    Key("experiment-back", ("escape", "q"), "back", "back", "Everywhere", ("experiment", "compare"), True),
     # Everywhere.
-    Key("reload", ("r",), "reload", "reload", "Everywhere", ("experiments", "experiment")),
+    Key("reload", ("r",), "reload", "reload", "Everywhere", ("experiments", "experiment", "compare")),
     Key("server", ("W",), "toggle_server", "REST server on/off", "Everywhere", ("app",)),
     Key("help", ("question_mark",), "help", "help", "Everywhere", ("app",), True),
     Key("quit", ("q",), "quit", "quit", "Everywhere", ("experiments",)),
@@ -145,14 +320,17 @@ KEYS: tuple[Key, ...] = (
         "confirm-number",
         ("enter",),
         "confirm_number",
-        "move to trash, once the number is typed",
+        "go on, once the number is typed",
         "Confirm",
-        ("confirm",),
+        ("confirm", "purging"),
     ),
     Key("take-running", ("r",), "toggle_running", "take running ones along", "Confirm", ("confirm",)),
     Key("take-pinned", ("p",), "toggle_pinned", "take pinned ones along", "Confirm", ("confirm",)),
     Key("reason", ("e", "tab"), "reason", "write a reason", "Confirm", ("confirm",)),
-    Key("cancel", ("escape", "q", "n"), "cancel", "cancel", "Confirm", ("confirm",)),
+    Key("cancel", ("escape", "n"), "cancel", "cancel, stop", "Confirm", ("confirm", "purging")),
+    Key("cancel-or-quit", ("q",), "quit", "cancel, or quit", "Confirm", ("confirm", "purging")),
+    Key("quit-anyway", ("q", "y"), "quit", "quit all the same", "Quit", ("quitting",)),
+    Key("stay", ("escape", "n"), "stay", "stay", "Quit", ("quitting",)),
 )
 
 
@@ -164,10 +342,20 @@ def of(*scopes: Scope) -> Iterator[Key]:
 def bindings(scope: Scope) -> list[BindingType]:
     """For a `BINDINGS` of Textual: one binding a row, under the row's id."""
     return [
-        Binding(",".join(key.keys), key.action, key.label, show=key.in_footer, id=f"{scope}.{key.id}")
+        Binding(typed, action, key.label, show=key.in_footer, id=f"{scope}.{key.id}")
         for key in KEYS
         if scope in key.scopes
+        for typed, action in _actions(key)
     ]
+
+
+def _actions(key: Key) -> Iterator[tuple[str, str]]:
+    """Keys, with commas between those that do the same, and what they do."""
+    if "{place}" not in key.action:
+        yield ",".join(key.keys), key.action
+    else:
+        for place, typed in enumerate(key.keys, 1):
+            yield typed, key.action.format(place=place)
 
 
 def grouped(keys: Iterable[Key]) -> dict[str, list[Key]]:

@@ -8,19 +8,23 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from runicorn_db.filter_terms import Note
-from runicorn_db.query import OrderField, Root
+from runicorn_db.query import Order, Root
 from runicorn_tui import format
 from runicorn_tui.terminal import safe
-from runicorn_tui.widgets.experiment_table import ORDER_NAMES, ExperimentTable
+from runicorn_tui.widgets.experiment_columns import order_name
+from runicorn_tui.widgets.experiment_table import ExperimentTable
+from runicorn_tui.widgets.line_layout import shortened
 
 if TYPE_CHECKING:
     from runicorn_db.sync_report import SyncProgress
 
-_PHASES = {"scan": "looking through", "list": "reading", "series": "reading metrics of"}
+_ORDER_WIDTH = 24
+_PHASES = {"scan": "looking through", "list": "reading", "series": "reading metrics of", "measure": "measuring"}
 
 
-def order(order_by: OrderField, *, is_descending: bool) -> Content:
-    return Content.styled(f"{ORDER_NAMES[order_by]} {'↓' if is_descending else '↑'}", "$text-muted")
+def order(order_by: Order, *, is_descending: bool) -> Content:
+    name = shortened(order_name(order_by), _ORDER_WIDTH)
+    return Content.styled(f"{name} {'↓' if is_descending else '↑'}", "$text-muted")
 
 
 def marks(table: ExperimentTable) -> list[Content]:

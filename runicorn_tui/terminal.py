@@ -14,6 +14,9 @@ _JOINERS = frozenset("\u200c\u200d")
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u3164\uffa0")
 _HARMFUL = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
 
+# Longer ones are cut by some terminals and refused by others.
+_LONGEST_ALERT = 200
+
 # What a shell reports for a program that was ended by the signal.
 EXIT_STATUS = {signal.SIGTERM: 143, signal.SIGHUP: 129}
 
@@ -48,6 +51,26 @@ def safe(value: object) -> str:
     if text.isascii() and text.isprintable():
         return text
     return text.translate(_SHOWN)
+
+
+def alert(way: str, text: str) -> str:
+    r"""What makes a terminal tell `text` to who looks elsewhere: a `bell`, `osc9` or `osc777`; nothing for `off`.
+
+    OSC 9 is iTerm2's, OSC 777 is urxvt's; others know one of them or both. The text is of one line, and can neither
+    end the sequence nor be taken for another one.
+    """
+    shown = safe(text)[:_LONGEST_ALERT]
+    match way:
+        case "bell":
+            return "\a"
+        case "osc9":
+            # A text that began with a number would be a command in some terminals.
+            return f"\x1b]9;runicorn-tui: {shown}\x1b\\"
+        case "osc777":
+            # A semicolon would begin another field.
+            return f"\x1b]777;notify;runicorn-tui;{shown.replace(';', ',')}\x1b\\"
+        case _:
+            return ""
 
 
 def refusal(environ: Mapping[str, str] | None = None) -> str | None:

@@ -45,6 +45,12 @@ class BrowserScreen(Screen[ScreenResultType]):
         """What was wrong went well now."""
         self.query_one("#problem", Line).display = False
 
+    def copy(self, text: str) -> None:
+        """To the clipboard of the terminal, if it lets us; shown too, for those that do not."""
+        shown = safe(text)
+        self.app.copy_to_clipboard(shown)
+        self.say(f"Copied {shown}")
+
     def say(self, text: str, *, is_warning: bool = False) -> None:
         """A short notice that goes away by itself."""
         self.notify(safe(text), severity="warning" if is_warning else "information", markup=False)

@@ -5,42 +5,53 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
+from textual.containers import Horizontal
 from textual.content import Content
 
 from runicorn_db.criteria import Criteria
 from runicorn_db.database import Interrupt
-from runicorn_db.filter_language import parse
 from runicorn_db.filter_terms import Note
-from runicorn_db.query import Experiment, ExperimentQuery, OrderField, Root, Snapshot
-from runicorn_tui import acts, format, keys, list_status
+from runicorn_db.named_values import NamedValue
+from runicorn_db.query import Experiment, ExperimentQuery, Order, Root, Snapshot
+from runicorn_tui import keys, list_status
+from runicorn_tui.completions import FilterWords
+from runicorn_tui.marks import sizes_of
 from runicorn_tui.messages import IndexChanged, ServerChanged, SyncFailed, SyncMoved
 from runicorn_tui.rows import PAGE, ResultPages, added, survivor
-from runicorn_tui.screens import BrowserScreen
+from runicorn_tui.screens.chosen_acts import ChosenActs
+from runicorn_tui.screens.filter_acts import FilterActs
+from runicorn_tui.screens.previewing import Previewing
+from runicorn_tui.screens.undo import UndoScreen
+from runicorn_tui.screens.watching import Watching
+from runicorn_tui.state import MOST_MARKS
 from runicorn_tui.terminal import safe
 from runicorn_tui.widgets.empty import empty_lines
-from runicorn_tui.widgets.experiment_table import ORDER_COLUMNS, ExperimentTable, order_of
-from runicorn_tui.widgets.filter_bar import FilterBar, FilterInput
+from runicorn_tui.widgets.experiment_columns import ORDER_COLUMNS, ColumnChoice, column_id_of, order_of
+from runicorn_tui.widgets.experiment_table import ExperimentTable
+from runicorn_tui.widgets.filter_bar import FilterBar
+from runicorn_tui.widgets.filter_input import FilterInput
 from runicorn_tui.widgets.line_table import LineTable
+from runicorn_tui.widgets.preview import Preview
 from runicorn_tui.widgets.status_line import KeyBar, Line, StatusLine
 
 if TYPE_CHECKING:
     from runicorn_tui.screens.confirm import Outcome
 
-_ORDERS: tuple[OrderField, ...] = tuple(ORDER_COLUMNS)
-_ASCENDS: frozenset[OrderField] = frozenset(("name", "project", "status"))
-_UNDO_LOOKS_AT = 2000
+_ASCENDS: frozenset[Order] = frozenset(("name", "project", "status"))
 _FILL_SECONDS = 1.0
 _FIRST_PAINT_SECONDS = 0.5
 
 
-class ExperimentsScreen(BrowserScreen[None]):
+class ExperimentsScreen(FilterActs, ChosenActs, Previewing, Watching, UndoScreen[None]):
     """Shows what the filter matches; everything that asks the store runs in a worker."""
 
-    SCOPES: ClassVar[tuple[keys.Scope, ...]] = ("experiments", "marks", "table", "filter", "app")
+    SCOPES: ClassVar[tuple[keys.Scope, ...]] = ("experiments", "marks", "columns", "table", "filter", "app")
     BINDINGS = keys.bindings("experiments")
     AUTO_FOCUS = "ExperimentTable"
 
@@ -48,7 +59,7 @@ class ExperimentsScreen(BrowserScreen[None]):
         super().__init__()
         self._criteria = Criteria()
         self._notes: Sequence[Note] = ()
-        self._order_by: OrderField = "created_at"
+        self._order_by: Order = "created_at"
         self._order_desc = True
         self._interrupt = Interrupt()
         self._everything: int | None = None
@@ -61,6 +72,7 @@ class ExperimentsScreen(BrowserScreen[None]):
         self._sync = ""
         self._address: str | None = None
         self._roots: Sequence[Root] | None = None
+        self._is_told_of_marks = False
 
     @property
     def table(self) -> ExperimentTable:
@@ -71,8 +83,10 @@ class ExperimentsScreen(BrowserScreen[None]):
         return self.query_one(FilterBar)
 
     def compose(self) -> ComposeResult:
-        yield FilterBar("experiments")
-        yield ExperimentTable(self.app.clock, self.app.ask)
+        yield FilterBar("experiments", FilterWords(self.app.store, lambda: self.saved), self.filter_changed)
+        with Horizontal(id="experiments"):
+            yield ExperimentTable(self.app.clock, self.app.ask)
+            yield Preview(self.app.ask, self.app.store)
         yield Line(id="problem")
         yield StatusLine()
         yield KeyBar()
@@ -81,8 +95,46 @@ class ExperimentsScreen(BrowserScreen[None]):
         # Painted once, with the first rows in it, unless they take their time.
         self._unpainted.callback(self.set_timer(_FIRST_PAINT_SECONDS, self._unpainted.close).stop)
         self._unpainted.enter_context(self.app.batch_update())
+        self._restore()
         self._show_keys()
         self._list(keep=False)
+
+    # What was here at the end of the last time.
+
+    def _restore(self) -> None:
+        if self.app.memory is None:
+            return
+        state = self.app.memory.state
+        if state.columns:
+            self.table.begin_with(ColumnChoice.of_ids(state.columns))
+        order = order_of(state.order_by)
+        if order is not None:
+            self._order_by, self._order_desc = order, state.order_desc
+        self.restore_history()
+        criteria, notes = self.read_filter(state.filter)
+        if state.filter and not notes:
+            self._criteria = criteria
+            self.bar.begin_with(state.filter)
+        if state.marks:
+            self._restore_marks(state.marks)
+
+    @work(group="restore")
+    async def _restore_marks(self, ids: list[str]) -> None:
+        with self.reporting():
+            self.table.restore_marks(await self.app.ask(sizes_of, self.app.store, ids))
+
+    def _remember_order(self) -> None:
+        self.app.remember(order_by=column_id_of(self._order_by), order_desc=self._order_desc)
+
+    def _remember_marks(self) -> None:
+        marked = self.table.marks.snapshot
+        if len(marked) <= MOST_MARKS:
+            self.app.remember(marks=partial(self.app.store.id_list, marked))
+            return
+        self.app.remember(marks=[])
+        if self.app.memory is not None and not self._is_told_of_marks:
+            self._is_told_of_marks = True
+            self.say(f"More than {MOST_MARKS:,} marks are not remembered for the next start.")
 
     def on_unmount(self) -> None:
         self._interrupt.cancel()
@@ -118,7 +170,9 @@ class ExperimentsScreen(BrowserScreen[None]):
         rows = ResultPages(self._load)
         if not keep or before is None:
             before = None
-            rows = ResultPages(self._load, await ask(store.find, query, interrupt=interrupt))
+            rows = ResultPages(
+                self._load, await ask(store.find, query, values=table.choice.values, interrupt=interrupt)
+            )
             self._show(rows, 0)
             self.call_after_refresh(self.app.first_rows_are_shown)
         after = await ask(store.ids, query, interrupt=interrupt)
@@ -138,7 +192,7 @@ class ExperimentsScreen(BrowserScreen[None]):
         self._is_listed = True
         table.range_start = None
         table.is_dimmed = bool(self._notes)
-        table.order = (ORDER_COLUMNS[self._order_by], self._order_desc)
+        table.order = (column_id_of(self._order_by), self._order_desc)
         table.empty = self._empty_text()
         table.show(rows, cursor)
         self._show_status()
@@ -146,7 +200,7 @@ class ExperimentsScreen(BrowserScreen[None]):
 
     async def _load(self, part: Snapshot) -> list[Experiment | None] | None:
         with self.reporting():
-            return await self.app.ask(self.app.store.rows, part)
+            return await self.app.ask(self.app.store.rows, part, self.table.choice.values)
         return None
 
     async def _count_everything(self, listed: int) -> None:
@@ -172,19 +226,6 @@ class ExperimentsScreen(BrowserScreen[None]):
 
     # The filter.
 
-    @on(FilterBar.Changed)
-    def _filter_changed(self, event: FilterBar.Changed) -> None:
-        criteria, self._notes = parse(event.text)
-        self.bar.show_notes(self._notes)
-        if self._notes:
-            # The last good rows stay: what was not understood would only widen the result.
-            self.table.is_dimmed = True
-            self.table.refresh()
-            self._show_status()
-            return
-        self._criteria = criteria
-        self._list(keep=False)
-
     def action_filter(self) -> None:
         # At once: the letters that follow are meant for it.
         self.set_focus(self.bar.input)
@@ -193,10 +234,12 @@ class ExperimentsScreen(BrowserScreen[None]):
         self._show_keys()
 
     def action_clear(self) -> None:
-        """One step back at a time: the open range, the filter, the marks."""
+        """One step back at a time: the open range, the cursor among the columns, the filter, the marks."""
         if self.table.range_start is not None:
             self.table.range_start = None
             self.table.mark_changed()
+        elif self.table.column is not None:
+            self.table.go_to_column(None)
         elif self.bar.text:
             self.bar.set_text("")
         elif len(self.table.marks):
@@ -215,22 +258,55 @@ class ExperimentsScreen(BrowserScreen[None]):
     # Order.
 
     def action_sort(self) -> None:
-        self._sort_by(_ORDERS[(_ORDERS.index(self._order_by) + 1) % len(_ORDERS)])
+        orders: tuple[Order, ...] = (*ORDER_COLUMNS, *self.table.choice.values)
+        at = orders.index(self._order_by) if self._order_by in orders else -1
+        self._sort_by(orders[(at + 1) % len(orders)])
 
     def action_reverse(self) -> None:
         self._order_desc = not self._order_desc
+        self._remember_order()
         self._list(keep=False)
 
-    def _sort_by(self, order: OrderField) -> None:
-        self._order_by, self._order_desc = order, order not in _ASCENDS
+    def _sort_by(self, order: Order) -> None:
+        is_lowest = isinstance(order, NamedValue) and order.which == "min"
+        self._order_by, self._order_desc = order, not is_lowest and order not in _ASCENDS
+        self._remember_order()
         self._list(keep=False)
 
     @on(LineTable.Sorted)
-    def _title_clicked(self, event: LineTable.Sorted) -> None:
-        if event.column_id == ORDER_COLUMNS[self._order_by]:
+    def _column_to_sort_by(self, event: LineTable.Sorted) -> None:
+        self._sort_by_column(event.column_id)
+
+    def _sort_by_column(self, column_id: str) -> None:
+        if column_id == column_id_of(self._order_by):
             self.action_reverse()
-        elif (order := order_of(event.column_id)) is not None:
+        elif (order := order_of(column_id)) is not None:
             self._sort_by(order)
+        else:
+            self.say(f"There is no order by {column_id}.")
+
+    # Columns.
+
+    def action_columns(self) -> None:
+        from runicorn_tui.screens.columns import ColumnsScreen
+
+        self.app.push_screen(ColumnsScreen(self.table.choice, self.table.choose, self._sort_by_column))
+
+    @on(ExperimentTable.ColumnEntered)
+    def _column_entered(self) -> None:
+        self._show_keys()
+
+    @on(ExperimentTable.ColumnsChanged)
+    @work(group="columns", exclusive=True)
+    async def _columns_changed(self) -> None:
+        """Reads the values of new columns for the lines on screen; others when they are looked at."""
+        self.app.remember(columns=self.table.choice.ids())
+        pages = self.table.pages
+        if pages is None or pages.snapshot is None:
+            self._list(keep=False)
+            return
+        with self.reporting():
+            await self.table.read_again()
 
     # Acting.
 
@@ -255,19 +331,10 @@ class ExperimentsScreen(BrowserScreen[None]):
             self._list(keep=True)
         if outcome.problem is not None:
             self.say(f"The rest was not moved: {outcome.problem}", is_warning=True)
+        self.show_failures("not moved to the trash", outcome.failures)
 
-    @work(group="undo")
-    async def action_undo(self) -> None:
-        """Takes the newest act of deletion back; the index remembers it, whoever deleted and whenever."""
-        with self.reporting():
-            act = acts.newest(await self.app.ask(self.app.store.batches, _UNDO_LOOKS_AT))
-            if act is None:
-                self.say("Nothing to undo: the trash is empty.")
-                return
-            restored = await self.app.restore_batch(act.id)
-            age = format.age(self.app.clock() - act.created_at)
-            self.say(f"{format.plural(restored, 'experiment')} restored, deleted {age} ago from {act.source}")
-            self._list(keep=True)
+    def restored_or_deleted(self) -> None:
+        self._list(keep=True)
 
     def action_trash(self) -> None:
         from runicorn_tui.screens.trash import TrashScreen
@@ -277,17 +344,6 @@ class ExperimentsScreen(BrowserScreen[None]):
                 self._list(keep=True)
 
         self.app.push_screen(TrashScreen(), closed)
-
-    @work(group="pin")
-    async def action_pin(self) -> None:
-        current = self.table.current
-        chosen = await self.table.chosen()
-        if current is not None:
-            ask, store = self.app.ask, self.app.store
-            with self.reporting():
-                for part in acts.parts(chosen):
-                    await ask(store.annotate, await ask(store.id_list, part), pinned=not current.is_pinned)
-                await self.table.read_again()
 
     def action_copy_id(self) -> None:
         if (current := self.table.current) is not None:
@@ -311,7 +367,6 @@ class ExperimentsScreen(BrowserScreen[None]):
         self.app.look_now()
 
     async def action_quit(self) -> None:
-        self._interrupt.cancel()
         await self.app.action_quit()
 
     # What happens outside.
@@ -337,7 +392,9 @@ class ExperimentsScreen(BrowserScreen[None]):
             await self.table.read_again()
             pages = self.table.pages
             if is_grown and pages is not None and pages.snapshot is not None:
-                now = await self.app.ask(self.app.store.ids, self._query())
+                # Only how many: the order by a metric takes its time.
+                query = replace(self._query(), order_by="created_at")
+                now = await self.app.ask(self.app.store.ids, query)
                 new = await self.app.ask(added, pages.snapshot, now)
                 if pages is self.table.pages:
                     self._new = new
@@ -372,12 +429,15 @@ class ExperimentsScreen(BrowserScreen[None]):
 
     @on(ExperimentTable.Marked)
     def _marks_changed(self) -> None:
+        self._remember_marks()
         self._show_status()
         self._show_keys()
 
     def _show_keys(self) -> None:
         if isinstance(self.focused, FilterInput):
             rows = [key for key in keys.of("filter") if key.in_footer]
+        elif self.table.column is not None:
+            rows = [key for key in keys.of("columns", "app") if key.in_footer]
         else:
             rows = [key for key in keys.of("experiments", "marks", "app") if key.in_footer]
         # An open range counts only once it is taken.

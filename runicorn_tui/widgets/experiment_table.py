@@ -3,147 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, ClassVar
 
 from textual import work
 from textual.binding import BindingType
 from textual.message import Message
 
-from runicorn_db.query import Experiment, OrderField, Snapshot
-from runicorn_tui import format, keys
+from runicorn_db.query import Experiment, Snapshot
+from runicorn_tui import keys
 from runicorn_tui.key_sets import difference, symmetric_difference, union
 from runicorn_tui.marks import Marks
 from runicorn_tui.rows import ResultPages
-from runicorn_tui.widgets.line_table import Column, LineTable, Tone
-
-ORDER_COLUMNS: dict[OrderField, str] = {
-    "created_at": "age",
-    "best_metric_value": "best",
-    "name": "name",
-    "project": "project",
-    "status": "status",
-    "duration_seconds": "duration",
-    "size_bytes": "size",
-    "updated_at": "updated",
-    "ended_at": "ended",
-}
-"""Which column shows what an order sorts by; also the order in which the sort key walks through them."""
-
-ORDER_NAMES: dict[OrderField, str] = {
-    **ORDER_COLUMNS,
-    "created_at": "created",
-}
+from runicorn_tui.widgets.experiment_columns import ColumnChoice, column_of, columns
+from runicorn_tui.widgets.line_layout import Tone
+from runicorn_tui.widgets.line_table import LineTable
 
 Ask = Callable[..., Awaitable[Any]]
 Operation = Callable[[Snapshot, Snapshot], Snapshot]
-
-# Finished is as it should be: only the rest stands out.
-_STATUS_TONES: dict[str, Tone] = {"running": "live", "failed": "bad", "interrupted": "warn"}
-
-
-def _state(experiment: Experiment) -> str:
-    if experiment.deleted_at is not None:
-        return "◌ in trash"
-    return "◌ missing" if experiment.is_missing else format.status(experiment.status)
-
-
-def _tone(experiment: Experiment) -> Tone:
-    is_away = experiment.deleted_at is not None or experiment.is_missing
-    return "muted" if is_away else _STATUS_TONES.get(experiment.status, "plain")
-
-
-def order_of(column_id: str) -> OrderField | None:
-    """The order that sorts by a column, None for a column without one."""
-    return next((order for order, column in ORDER_COLUMNS.items() if column == column_id), None)
-
-
-def columns(clock: Callable[[], float], *, in_trash: bool = False) -> list[Column[Experiment]]:
-    """All columns; what fits is decided by width. `in_trash`: everything listed is, so that it need not be said."""
-
-    def age(experiment: Experiment) -> str:
-        return format.age(clock() - experiment.created_at)
-
-    return [
-        Column(id="name", title="name", width=12, grow=32, rank=0, text=lambda e: format.text(e.name)),
-        Column(id="project", title="project", width=9, grow=5, rank=5, text=lambda e: e.project),
-        Column(
-            id="status",
-            title="status",
-            width=13,
-            rank=1,
-            text=(lambda e: format.status(e.status)) if in_trash else _state,
-            tone=(lambda e: _STATUS_TONES.get(e.status, "plain")) if in_trash else _tone,
-        ),
-        Column(
-            id="best",
-            title="best",
-            width=9,
-            rank=3,
-            is_right=True,
-            text=lambda e: format.number(e.best_metric_value),
-        ),
-        Column(
-            id="metric",
-            title="metric",
-            width=8,
-            grow=6,
-            rank=6,
-            text=lambda e: format.text(e.best_metric_name),
-            tone="muted",
-        ),
-        Column(id="age", title="age", width=5, rank=2, is_right=True, text=age, tone="muted"),
-        Column(
-            id="duration",
-            is_extra=True,
-            title="duration",
-            width=10,
-            rank=7,
-            is_right=True,
-            text=lambda e: format.duration(e.duration_seconds),
-            tone="muted",
-        ),
-        Column(
-            id="size",
-            is_extra=True,
-            title="size",
-            width=7,
-            rank=8,
-            is_right=True,
-            text=lambda e: format.size(e.size_bytes),
-            tone="muted",
-        ),
-        Column(
-            id="tags",
-            is_extra=True,
-            title="tags",
-            width=10,
-            grow=14,
-            rank=9,
-            text=lambda e: " ".join(e.tags),
-            tone="muted",
-        ),
-        Column(id="id", is_extra=True, title="id", width=22, rank=10, text=lambda e: e.id, tone="muted"),
-        Column(
-            id="host",
-            is_extra=True,
-            title="host",
-            width=8,
-            grow=10,
-            rank=11,
-            text=lambda e: format.text(e.hostname),
-            tone="muted",
-        ),
-    ]
 
 
 class ExperimentTable(LineTable[Experiment]):
     """Experiments with marks; a range is open from `range_start` to the cursor until it is closed."""
 
-    BINDINGS: ClassVar[list[BindingType]] = keys.bindings("marks")
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.bindings("marks"), *keys.bindings("columns")]
 
     class Marked(Message):
         """Other experiments are marked."""
+
+    class ColumnsChanged(Message):
+        """Other columns are shown, or in another order; the values of new ones are not read yet."""
+
+    class ColumnEntered(Message):
+        """The cursor among the columns came, moved or went."""
 
     class Refused(Message):
         """Not done, because the filter is only half understood."""
@@ -154,13 +46,17 @@ class ExperimentTable(LineTable[Experiment]):
 
     def __init__(self, clock: Callable[[], float], ask: Ask, *, id: str | None = None) -> None:
         super().__init__(columns(clock), gutter=4, id=id)
+        self._clock = clock
         self._ask = ask
+        self.choice = ColumnChoice()
         # Marks change one after the other, and whoever asks what is chosen waits for them.
         self._marking = asyncio.Lock()
         self.is_listed = asyncio.Event()
         """Set while the list is what was asked for last; what is about all of it waits for that."""
         self.marks = Marks()
         self.range_start: int | None = None
+        self.watched: frozenset[str] = frozenset()
+        """Ids of those whose end is to be told."""
 
     @property
     def pages(self) -> ResultPages | None:
@@ -170,7 +66,8 @@ class ExperimentTable(LineTable[Experiment]):
     def gutter_text(self, index: int, row: Experiment | None) -> tuple[str, Tone]:
         is_marked = row is not None and self.is_highlighted(index, row)
         pin = "◆" if row is not None and row.is_pinned else " "
-        return f" {'●' if is_marked else ' '}{pin} ", "plain" if pin == " " else "muted"
+        watch = "◎" if row is not None and row.id in self.watched else " "
+        return f"{watch}{'●' if is_marked else ' '}{pin} ", "plain" if pin == watch == " " else "muted"
 
     def is_highlighted(self, index: int, row: Experiment) -> bool:
         key = self.pages.key(index) if self.pages is not None else None
@@ -235,10 +132,20 @@ class ExperimentTable(LineTable[Experiment]):
         async with self._marking:
             await self._combine(part, difference)
 
+    def restore_marks(self, sizes: Mapping[int, int | None]) -> None:
+        """Marks these experiments too, wherever they are listed."""
+        self.marks.restore(sizes)
+        self.mark_changed()
+
     def mark_changed(self) -> None:
         """Repaints after a change of the marks."""
         self.refresh()
         self.post_message(self.Marked())
+
+    def show_watched(self, ids: frozenset[str]) -> None:
+        """Tells these apart, and no others."""
+        self.watched = ids
+        self.refresh()
 
     async def read_again(self) -> None:
         """Brings the lines on screen up to date, in place."""
@@ -252,6 +159,56 @@ class ExperimentTable(LineTable[Experiment]):
             for index in visible:
                 if pages.row(index) != fresh.row(index):
                     self.refresh_row(index)
+
+    # Columns.
+
+    def choose(self, choice: ColumnChoice) -> None:
+        """Shows these columns."""
+        if choice != self.choice:
+            self.begin_with(choice)
+            self.post_message(self.ColumnsChanged())
+
+    def begin_with(self, choice: ColumnChoice) -> None:
+        """As `choose`, before there are rows."""
+        self.choice = choice
+        self.set_columns(columns(self._clock, choice.shown))
+
+    def go_to_column(self, column_id: str | None) -> None:
+        super().go_to_column(column_id)
+        self.post_message(self.ColumnEntered())
+
+    def _current_column(self) -> str:
+        """The column under the cursor, or else that of the order, or else the first."""
+        ids = self.choice.ids()
+        ordered = None if self.order is None else self.order[0]
+        return next(column for column in (self.column, ordered, ids[0]) if column in ids)
+
+    def action_column(self, by: int) -> None:
+        """Moves among the columns; the first key only shows where one is."""
+        ids, current = self.choice.ids(), self._current_column()
+        step = 0 if self.column is None else by
+        self.go_to_column(ids[max(0, min(ids.index(current) + step, len(ids) - 1))])
+
+    def action_move_column(self, by: int) -> None:
+        current = self._current_column()
+        column = column_of(current)
+        assert column is not None, "it is one of those shown"
+        self.choose(self.choice.moved(column, by))
+        self.go_to_column(current)
+
+    def action_hide_column(self) -> None:
+        """Hides the column under the cursor, which goes to the next one."""
+        if self.column is None:
+            return
+        ids = self.choice.ids()
+        at, column = ids.index(self._current_column()), column_of(self._current_column())
+        assert column is not None, "it is one of those shown"
+        left = self.choice.toggled(column)
+        self.go_to_column(left.ids()[min(at, len(left.shown) - 1)])
+        self.choose(left)
+
+    def action_sort_column(self) -> None:
+        self.post_message(self.Sorted(self._current_column()))
 
     # What the keys do.
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar
+from collections.abc import Callable, Sequence
 
 from rich.cells import cell_len
 from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.message import Message
@@ -16,66 +14,60 @@ from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from runicorn_db.filter_terms import Note
-from runicorn_tui import keys
+from runicorn_db.query import shown
+from runicorn_tui.completions import COMMANDS, FilterWords, command_in
 from runicorn_tui.terminal import safe
+from runicorn_tui.widgets.completion import CompletionList
 from runicorn_tui.widgets.experiment_table import ExperimentTable
+from runicorn_tui.widgets.filter_input import FilterInput, one_cell
 
 DEBOUNCE_SECONDS = 0.12
 
 
-class FilterInput(Input):
-    """One line without a blinking cursor: blinking would write for ever."""
-
-    BINDINGS: ClassVar[list[BindingType]] = keys.bindings("filter")
-
-    class Done(Message):
-        """The person goes on to the list."""
-
-    class Cleared(Message):
-        """The person takes the filter back."""
-
-    def on_mount(self) -> None:
-        self.cursor_blink = False
-
-    def action_done(self) -> None:
-        self._leave()
-        self.post_message(self.Done())
-
-    def action_clear(self) -> None:
-        self._leave()
-        self.post_message(self.Cleared())
-
-    def _leave(self) -> None:
-        # At once, not by a message: the next key may be there already, and is meant for the list.
-        self.screen.set_focus(self.screen.query_one(ExperimentTable))
-
-
 class FilterBar(Vertical):
-    """Sends `Changed` a moment after the last key and at once when the line is left."""
+    """Tells `changed` of another filter a moment after the last key, and at once when the line is left.
 
-    class Changed(Message):
+    By a call, not by a message: a key that comes right after is about the list of the new filter.
+    """
+
+    class Used(Message):
+        """The person goes on to the list with this filter."""
+
         def __init__(self, text: str) -> None:
             super().__init__()
             self.text = text
 
-    def __init__(self, title: str, *, id: str | None = None) -> None:
+    class Called(Message):
+        """A command was typed in the place of a filter; the line shows the filter before it again."""
+
+        def __init__(self, command: str) -> None:
+            super().__init__()
+            self.command = command
+
+    def __init__(
+        self, title: str, words: FilterWords, changed: Callable[[str], None], *, id: str | None = None
+    ) -> None:
         super().__init__(id=id)
+        self._changed = changed
         self._title = title
+        self._words = words
         self._timer: Timer | None = None
         self._sent = ""
         self._notes: Sequence[Note] = ()
+        self._drawn: Sequence[Note] = ()
 
     def compose(self) -> ComposeResult:
         with Horizontal():
             yield Static(Content(f" {self._title} "), id="filter-title")
             yield FilterInput(
+                self._words,
+                self._left,
                 placeholder="/ filters: status:failed age>30d acc>0.9",
-                select_on_focus=False,
-                compact=True,
                 id="filter-input",
             )
             yield Static("", id="filter-count", markup=False)
         yield Static("", id="filter-notes", markup=False)
+        yield CompletionList(id="filter-words")
 
     @property
     def input(self) -> FilterInput:
@@ -83,16 +75,22 @@ class FilterBar(Vertical):
 
     @property
     def text(self) -> str:
-        return self.input.value
+        """The filter, without a command after it."""
+        return command_in(self.input.value)[0]
 
     @property
     def is_waiting(self) -> bool:
         """Whether something was typed that was not sent yet."""
         return self._timer is not None
 
+    def begin_with(self, text: str) -> None:
+        """A filter by which is listed already."""
+        self._sent = text
+        self.input.set_text(text)
+
     def set_text(self, text: str) -> None:
         """Another filter, at once."""
-        self.input.value = text
+        self.input.set_text(text)
         self._send()
 
     def show_count(self, content: Content) -> None:
@@ -101,40 +99,81 @@ class FilterBar(Vertical):
     def show_notes(self, notes: Sequence[Note]) -> None:
         """Marks the first wrong word and says what is wrong with it; no notes, no line."""
         self._notes = notes
-        self._draw_notes()
+        self._draw_notes(notes)
 
-    def _draw_notes(self) -> None:
+    def _draw_notes(self, notes: Sequence[Note]) -> None:
+        self._drawn = notes
+        self.input.show_notes(notes)
         line = self.query_one("#filter-notes", Static)
-        line.display = bool(self._notes)
-        if not self._notes:
+        line.display = bool(notes)
+        if not notes:
             return
-        note = self._notes[0]
-        text = self.text
-        begin = self.input.region.x - self.region.x - self.input.scroll_offset.x + cell_len(text[: note.column])
-        width = max(1, cell_len(text[note.column : note.column + note.length]))
-        more = f"  (+{len(self._notes) - 1} more)" if len(self._notes) > 1 else ""
+        note = notes[0]
+        text = self.input.value
+        begin = self._column(note.column)
+        width = max(1, cell_len(one_cell(text[note.column : note.column + note.length])))
+        more = f"  (+{len(notes) - 1} more)" if len(notes) > 1 else ""
         message = safe(note.message) + more
         line.update(_marked(max(0, begin), width, message, self.size.width))
 
+    def _column(self, place: int) -> int:
+        """Where on this bar a character of the text stands."""
+        return (
+            self.input.region.x
+            - self.region.x
+            - self.input.scroll_offset.x
+            + cell_len(one_cell(self.input.value[:place]))
+        )
+
     def on_resize(self, event: events.Resize) -> None:
-        self._draw_notes()
+        self._draw_notes(self._drawn)
+
+    @on(FilterInput.Offered)
+    def _show_words(self, event: FilterInput.Offered) -> None:
+        event.stop()
+        line = self.input
+        column = self._column(line.begun.begin) if line.begun is not None else 0
+        self.query_one(CompletionList).offer(line.candidates, line.chosen, column)
+
+    @on(CompletionList.Picked)
+    def _picked(self, event: CompletionList.Picked) -> None:
+        event.stop()
+        if event.place < len(self.input.candidates):
+            self.input.take(event.place)
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
+        if self._drawn is not self._notes:
+            self._draw_notes(self._notes)
         if self._timer is not None:
             self._timer.stop()
         self._timer = self.set_timer(DEBOUNCE_SECONDS, self._send)
 
-    @on(FilterInput.Done)
-    def _done(self, event: FilterInput.Done) -> None:
-        event.stop()
-        self._send()
+    def _left(self, is_done: bool) -> None:
+        text, command = command_in(self.input.value)
+        if is_done and command and command not in COMMANDS:
+            message = f"no command '{shown(command)}'; there are: {', '.join(COMMANDS)}"
+            self._draw_notes((Note(len(text), len(command), message),))
+            return
+        self.screen.set_focus(self.screen.query_one(ExperimentTable))
+        self.set_text(text if is_done or command else "")
+        if command and is_done:
+            self.post_message(self.Called(command))
+        elif is_done:
+            self.post_message(self.Used(text))
 
-    @on(FilterInput.Cleared)
-    def _cleared(self, event: FilterInput.Cleared) -> None:
-        event.stop()
-        self.set_text("")
+    @on(FilterInput.Abandoned)
+    def _abandoned(self) -> None:
+        """A command that was not given goes, so that the line says what is listed."""
+        if (text := self.text) != self.input.value:
+            self.set_text(text)
+
+    def begin_command(self) -> None:
+        """Puts a colon after the filter, for one."""
+        line = self.input
+        line.action_end()
+        line.insert_text_at_cursor(":" if not line.value or line.value[-1].isspace() else " :")
 
     def _send(self) -> None:
         if self._timer is not None:
@@ -142,7 +181,7 @@ class FilterBar(Vertical):
             self._timer = None
         if self.text != self._sent:
             self._sent = self.text
-            self.post_message(self.Changed(self.text))
+            self._changed(self.text)
 
 
 def _marked(begin: int, width: int, message: str, room: int) -> Content:

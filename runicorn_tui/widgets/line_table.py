@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
-from typing import ClassVar, Generic, Literal, Protocol, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeVar
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -19,12 +18,10 @@ from textual.strip import Strip
 
 from runicorn_tui import keys
 from runicorn_tui.terminal import safe
+from runicorn_tui.widgets.line_layout import GAP, Column, Tone, around, fit, shortened, widths
 
 Row = TypeVar("Row")
 RowT_co = TypeVar("RowT_co", covariant=True)
-Tone = Literal["plain", "muted", "mark", "good", "bad", "live", "warn", "dimmed"]
-
-GAP = 2
 
 
 class Rows(Protocol[RowT_co]):
@@ -55,61 +52,12 @@ class RowList(Generic[Row]):
         return
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column(Generic[Row]):
-    """`width` is what it needs, `grow` how many more cells it likes to have; a low `rank` stays longest.
-
-    `is_extra`: rather room for the others than this one.
-    """
-
-    id: str
-    title: str
-    width: int
-    text: Callable[[Row], str]
-    rank: int
-    grow: int = 0
-    tone: Callable[[Row], Tone] | Tone = "plain"
-    is_right: bool = False
-    is_extra: bool = False
-
-
-def fit(text: str, width: int, *, is_right: bool = False) -> str:
-    """Exactly `width` cells: cut with an ellipsis or padded."""
-    # A name may be kilobytes of zero-width marks: what cannot show is not measured.
-    text = safe(text if len(text) <= 4 * width else text[: 4 * width])
-    length = cell_len(text)
-    if length > width:
-        return set_cell_size(text, width - 1) + "…" if width else ""
-    return " " * (width - length) + text if is_right else text + " " * (width - length)
-
-
-def widths(columns: Sequence[Column[Row]], room: int) -> dict[str, int]:
-    """Column id -> width for the columns that fit, low ranks first; what is left over is shared out by `grow`.
-
-    An extra column comes only while the others can still take a third of what they like.
-    """
-    chosen: list[Column[Row]] = []
-    for column in sorted(columns, key=lambda column: column.rank):
-        needed = column.width + (GAP if chosen else 0)
-        comfort = sum(other.grow for other in (*chosen, column)) // 3 if column.is_extra else 0
-        if needed + comfort > room:
-            break
-        chosen.append(column)
-        room -= needed
-    likes = sum(column.grow for column in chosen)
-    share = min(1.0, room / likes) if likes else 0.0
-    found = {column.id: column.width + int(column.grow * share) for column in chosen}
-    if chosen and share < 1:
-        found[chosen[0].id] += room - sum(int(column.grow * share) for column in chosen)
-    return found
-
-
 class LineTable(ScrollView, Generic[Row], can_focus=True):
     """Header, cursor and columns over any `Rows`. The cursor's move repaints two lines."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         f"table--{part}"
-        for part in ("header", "cursor", "muted", "mark", "good", "bad", "live", "warn", "dimmed", "empty")
+        for part in ("header", "column", "cursor", "muted", "mark", "good", "bad", "live", "warn", "dimmed", "empty")
     }
     BINDINGS: ClassVar[list[BindingType]] = keys.bindings("table")
 
@@ -140,6 +88,8 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         """Lines to show, centred, instead of no rows."""
         self.order: tuple[str, bool] | None = None
         """The column of the order and whether it descends."""
+        self.column: str | None = None
+        """The column that the keys for columns are about; it is always shown."""
 
     # What is shown.
 
@@ -182,10 +132,29 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         # One line more than rows: the header always covers the first line.
         self.virtual_size = Size(self.size.width, len(self.rows) + 1)
 
-    def on_resize(self, event: events.Resize) -> None:
+    def set_columns(self, columns: Sequence[Column[Row]]) -> None:
+        """Other columns over the same rows."""
+        self._columns = columns
+        self._lay_out()
+
+    def go_to_column(self, column_id: str | None) -> None:
+        """Moves the cursor among the columns, or takes it away."""
+        self.column = column_id
+        shown = self._shown
+        self._lay_out()
+        if shown == self._shown:
+            self.refresh(Region(0, 0, self.size.width, 1))
+
+    def _lay_out(self) -> None:
         room = self.size.width - self._gutter - 1
-        fitting = widths(self._columns, room)
-        self._shown = [(column, fitting[column.id]) for column in self._columns if column.id in fitting]
+        fitting = widths(self._columns, room) if self.column is None else around(self._columns, room, self.column)
+        shown = [(column, fitting[column.id]) for column in self._columns if column.id in fitting]
+        if shown != self._shown:
+            self._shown = shown
+            self.refresh()
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._lay_out()
         self._set_virtual_size()
         self._scroll_to_cursor()
         self._read_visible()
@@ -228,15 +197,24 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         return self._line(index, row, width)
 
     def _header(self, width: int) -> Strip:
-        parts = [" " * self._gutter]
-        for column, size in self._shown:
-            arrow = ""
-            if self.order is not None and self.order[0] == column.id:
-                arrow = "↓" if self.order[1] else "↑"
-            title = f"{arrow} {column.title}" if column.is_right and arrow else f"{column.title} {arrow}".rstrip()
-            parts.append(fit(title, size, is_right=column.is_right) + " " * GAP)
         style = self._style("header", "header")
-        return Strip([Segment("".join(parts), style)]).adjust_cell_length(width, style)
+        segments = [Segment(" " * self._gutter, style)]
+        for column, size in self._shown:
+            is_current = column.id == self.column
+            segments.append(
+                Segment(self._title(column, size), self._style("column", "column") if is_current else style)
+            )
+            segments.append(Segment(" " * GAP, style))
+        return Strip(Segment.simplify(segments)).adjust_cell_length(width, style)
+
+    def _title(self, column: Column[Row], size: int) -> str:
+        arrow = ""
+        if self.order is not None and self.order[0] == column.id:
+            arrow = "↓" if self.order[1] else "↑"
+        # A long title gives way to the arrow, which says what the whole list is ordered by.
+        title = shortened(column.title, size - GAP if arrow else size)
+        title = f"{arrow} {title}" if column.is_right and arrow else f"{title} {arrow}".rstrip()
+        return fit(title, size, is_right=column.is_right)
 
     def _empty_line(self, y: int, width: int) -> Strip:
         line = y - max(0, (self.body_height - len(self.empty)) // 2 - 1)
@@ -302,7 +280,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
             style = self.rich_style
             if tone != "plain":
                 style += Style(color=self.get_component_rich_style(f"table--{tone}").color)
-            if state in ("cursor", "header"):
+            if state in ("cursor", "header", "column"):
                 component = self.get_component_rich_style(f"table--{state}")
                 style += Style(bgcolor=component.bgcolor, bold=component.bold)
             self._styles[key] = style

@@ -10,8 +10,10 @@ from typing import Any
 from textual.pilot import Pilot
 from textual.widget import Widget
 
+from runicorn_db.query import ExperimentQuery
 from runicorn_db.store import Store
 from runicorn_tui.app import RunicornApp
+from runicorn_tui.screens.experiment import ExperimentScreen
 from runicorn_tui.screens.experiments import ExperimentsScreen
 from tests.tui import indexed
 
@@ -94,8 +96,8 @@ Script = Callable[[Browser], Awaitable[None]]
 
 
 def drive(store: Store, script: Script, *, size: tuple[int, int] = (80, 24), **options: Any) -> RunicornApp:
-    """Opens the browser on `store`, lets `script` use it, closes it."""
-    options = {"watch": False, "clock": lambda: indexed.NOW, **options}
+    """Opens the browser on `store`, without the pane beside the list, lets `script` use it, closes it."""
+    options = {"watch": False, "preview": False, "clock": lambda: indexed.NOW, **options}
 
     async def run() -> RunicornApp:
         app = RunicornApp(store, **options)
@@ -106,3 +108,17 @@ def drive(store: Store, script: Script, *, size: tuple[int, int] = (80, 24), **o
         return app
 
     return asyncio.run(run())
+
+
+def opened(
+    store: Store, script: Script, *, size: tuple[int, int] = (80, 24), id: str | None = None, **options: Any
+) -> None:
+    """Opens the newest experiment, or the one with this id, then lets `script` use its screen."""
+
+    async def then(browser: Browser) -> None:
+        newest = id or store.find(ExperimentQuery(per_page=1)).experiments[0].id
+        await browser.app.push_screen(ExperimentScreen(newest))
+        await browser.settle()
+        await script(browser)
+
+    drive(store, then, size=size, **options)

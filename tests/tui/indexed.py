@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from runicorn_db import labels, tagging
@@ -32,6 +35,9 @@ class Entry:
     tags: tuple[str, ...] = ()
     is_pinned: bool = False
     hostname: str | None = "gpu07"
+    metrics: Mapping[str, float] = field(default_factory=dict[str, float])
+    """Name -> last value; the lowest was a tenth of it, the highest ten times as much."""
+    params: Mapping[str, float | str] = field(default_factory=dict[str, float | str])
 
 
 def varied(count: int) -> list[Entry]:
@@ -94,6 +100,21 @@ def add(store: Store, entries: list[Entry], *, root: Path, root_name: str | None
             )
             if entry.tags:
                 tagging.store_tags(connection, seq, entry.tags)
+            _add_values(connection, seq, entry)
+
+
+def _add_values(connection: sqlite3.Connection, seq: int, entry: Entry) -> None:
+    for name, last in entry.metrics.items():
+        connection.execute("INSERT INTO metric_name (name) VALUES (?) ON CONFLICT DO NOTHING", (name,))
+        connection.execute(
+            "INSERT INTO metric (experiment_seq, metric_id, count, last, min, max, first_step, last_step)"
+            " SELECT ?, id, 1, ?, ?, ?, 1, 1 FROM metric_name WHERE name = ?",
+            (seq, last, last / 10, last * 10, name),
+        )
+    for name, value in entry.params.items():
+        is_text = isinstance(value, str)
+        row = (seq, name, value, None) if is_text else (seq, name, json.dumps(value), float(value))
+        connection.execute("INSERT INTO experiment_param VALUES (?, ?, ?, ?)", row)
 
 
 def rename(store: Store, experiment_id: str, name: str) -> None:

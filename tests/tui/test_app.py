@@ -5,12 +5,15 @@ from __future__ import annotations
 import socket
 import tarfile
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from runicorn_db.store import Store
+from runicorn_db.sync_report import SyncProgress
 from runicorn_tui.app import RunicornApp, ServerHandle
+from runicorn_tui.messages import SyncMoved
 from runicorn_tui.rest import make_server
 from runicorn_tui.settings import Settings
 from tests.tui import indexed
@@ -119,3 +122,36 @@ def test_quitting_while_the_index_is_asked_ends_soon(store: Store, tmp_path: Pat
         browser.app.exit()
 
     assert isinstance(drive(store, script), RunicornApp)
+
+
+def test_q_while_roots_are_read_says_so_and_asks(four_hundred: Store) -> None:
+    async def script(browser: Browser) -> None:
+        browser.app.post_message(SyncMoved(SyncProgress(root="lab [/]", phase="list", done=12, total=500)))
+        await browser.press("q")
+        assert "Still at work" in browser.text
+        assert "reading lab [/]: 12/500" in browser.text
+        await browser.press("escape")
+        assert browser.current == "vit_b_lr1e-2_s0"
+        await browser.press("q")
+        browser.app.post_message(SyncMoved(None))
+        await browser.until(lambda: "Still at work" not in browser.text)
+        browser.app.post_message(SyncMoved(SyncProgress(root="lab", phase="list", done=12, total=500)))
+        await browser.press("ctrl+c")
+        assert "reading lab: 12/500" in browser.text
+        assert browser.app.is_running
+        await browser.pilot.press("q")
+        await browser.until(lambda: not browser.app.is_running)
+
+    drive(four_hundred, script)
+
+
+@pytest.mark.parametrize("size", [(40, 10), (80, 24), (160, 50)])
+def test_the_question_at_every_size(
+    four_hundred: Store, golden: Callable[[str, str], None], size: tuple[int, int]
+) -> None:
+    async def script(browser: Browser) -> None:
+        browser.app.post_message(SyncMoved(SyncProgress(root="a\x1b[2J[/]", phase="list", done=12, total=500)))
+        await browser.press("q")
+        golden(f"quit_{size[0]}", browser.text)
+
+    drive(four_hundred, script, size=size)

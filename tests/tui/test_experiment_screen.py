@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import shutil
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -17,21 +20,13 @@ from runicorn_tui.screens.confirm import ConfirmDelete
 from runicorn_tui.screens.experiment import VANISHED, ExperimentScreen
 from runicorn_tui.screens.experiments import ExperimentsScreen
 from runicorn_tui.widgets.chart_pane import ChartPane
-from runicorn_tui.widgets.legend import Legend
 from runicorn_tui.widgets.log_view import LogView
-from tests.tui.drive import Browser, drive
-from tests.tui.recorded import index, log_steps, unpack, write_run
+from tests.tui.drive import Browser, drive, opened
+from tests.tui.recorded import BEGAN, curves, index, log_steps, unpack, write_run
 
 HOSTILE = ("[/]", "[red]x[/red]", "[@click=app.quit]go[/]", "a\x1b[2Jb", "c\x9b31m", "\u202eevil", "中文" * 20, "🧪 é")
 
 Script = Callable[[Browser], Awaitable[None]]
-
-
-def curves(count: int, *, first: int = 1) -> list[dict[str, object]]:
-    return [
-        {"loss": 2.4 * math.exp(-step / 60) + 0.1, "accuracy": 0.9 - 0.8 * math.exp(-step / 80), "lr": 3e-4}
-        for step in range(first, first + count)
-    ]
 
 
 @pytest.fixture(autouse=True)
@@ -63,18 +58,6 @@ def run(store: Store, tmp_path: Path) -> Path:
     return run
 
 
-def opened(store: Store, script: Script, *, size: tuple[int, int] = (80, 24), id: str | None = None) -> None:
-    """Opens the newest experiment, then lets `script` use its screen."""
-
-    async def then(browser: Browser) -> None:
-        newest = id or store.find(ExperimentQuery(per_page=1)).experiments[0].id
-        await browser.app.push_screen(ExperimentScreen(newest))
-        await browser.settle()
-        await script(browser)
-
-    drive(store, then, size=size)
-
-
 def screen(browser: Browser) -> ExperimentScreen:
     assert isinstance(browser.app.screen, ExperimentScreen)
     return browser.app.screen
@@ -104,15 +87,6 @@ def test_the_parameters_are_whole(store, run, golden):
     opened(store, script)
 
 
-def test_the_chart_opens_with_the_best_metric(store, run, golden):
-    async def script(browser: Browser) -> None:
-        await browser.press("3")
-        golden("experiment_chart", browser.text)
-        assert charts(browser).chosen == ["accuracy"]
-
-    opened(store, script)
-
-
 def test_the_log_opens_at_its_first_line(store, run, golden):
     async def script(browser: Browser) -> None:
         await browser.press("4")
@@ -121,114 +95,13 @@ def test_the_log_opens_at_its_first_line(store, run, golden):
     opened(store, script)
 
 
-def test_on_a_wide_screen_the_metrics_stand_left_of_the_chart(store, run, golden):
-    async def script(browser: Browser) -> None:
-        await browser.press("3", "down", "space")
-        golden("experiment_chart_wide", browser.text)
-
-    opened(store, script, size=(160, 50))
-
-
 def test_tab_goes_through_the_pages_and_back_at_the_ends(store, run):
     async def script(browser: Browser) -> None:
         pages: list[str | None] = []
-        for key in ("tab", "tab", "tab", "tab", "shift+tab", "2"):
+        for key in ("tab", "tab", "tab", "tab", "tab", "shift+tab", "2"):
             await browser.press(key)
             pages.append(screen(browser).query_one(ContentSwitcher).current)
-        assert pages == ["parameters", "charts", "log", "overview", "log", "parameters"]
-
-    opened(store, script)
-
-
-def test_n_shows_the_next_metric_alone_and_space_lays_another_over_it(store, run):
-    async def script(browser: Browser) -> None:
-        await browser.press("3", "n")
-        assert charts(browser).chosen == ["loss"]
-        await browser.press("N", "N")
-        assert charts(browser).chosen == ["lr"]
-        await browser.press("up", "space")
-        assert charts(browser).chosen == ["lr", "loss"]
-        await browser.press("space")
-        assert charts(browser).chosen == ["lr"]
-        await browser.press("space", "enter")
-        assert charts(browser).chosen == ["loss"]
-
-    opened(store, script)
-
-
-def test_the_crosshair_reads_the_value_at_its_step(store, run):
-    async def script(browser: Browser) -> None:
-        await browser.press("3", "left_square_bracket")
-        assert "step 100" in browser.text
-        at_100 = 0.9 - 0.8 * math.exp(-100 / 80)
-        assert f"accuracy    {at_100:.4f}" in browser.text
-        await browser.press("0")
-        assert "last values" in browser.text
-
-    opened(store, script)
-
-
-def test_zoom_pan_scale_and_smoothing_are_said_in_the_legend(store, run):
-    async def script(browser: Browser) -> None:
-        await browser.press("3", "plus")
-        assert "steps 51 to 150" in browser.text
-        await browser.press("l")
-        assert "steps 71 to 170" in browser.text
-        await browser.press("L", "E")
-        assert "logarithmic  smoothed 0.6" in browser.text
-        await browser.press("minus")
-        assert "steps" not in browser.widget("#chart-legend").visual.plain
-
-    opened(store, script)
-
-
-def test_m_changes_the_marker_down_to_ascii(store, run):
-    async def script(browser: Browser) -> None:
-        await browser.press("3", "m", "m")
-        # Title, pages and keys have their own signs.
-        chart = [line for line in browser.lines[2:-1] if "│" not in line]
-        assert "".join(chart).replace("…", "").isascii()
-        assert "**" in browser.text
-
-    opened(store, script)
-
-
-def test_without_a_locale_that_knows_more_the_chart_is_ascii(store, run, monkeypatch):
-    monkeypatch.setenv("LANG", "C")
-
-    async def script(browser: Browser) -> None:
-        await browser.press("3")
-        assert charts(browser).view.marker == "ascii"
-
-    opened(store, script)
-
-
-def test_values_that_are_not_finite_are_counted_in_the_legend(store, tmp_path):
-    values = [math.nan if step in (10, 20, 30) else step / 2 for step in range(100)]
-    write_run(tmp_path / "root", metrics=[{"loss": value} for value in values])
-    index(store, tmp_path / "root")
-
-    async def script(browser: Browser) -> None:
-        await browser.press("3")
-        assert "3 not finite" in browser.text
-        assert browser.text.count("×") == 3
-        await browser.press("L")
-        assert "1 value of zero or less hidden" in browser.text
-
-    opened(store, script)
-
-
-def test_points_left_out_are_said_until_the_zoom_shows_them_all(store, tmp_path):
-    write_run(tmp_path / "root", metrics=[{"loss": step % 17} for step in range(10_000)])
-    index(store, tmp_path / "root")
-
-    async def script(browser: Browser) -> None:
-        await browser.press("3")
-        assert "4,000 of 10,000 points" in browser.text
-        await browser.press("plus", "plus")
-        assert "steps 2,501 to 7,500" not in browser.text
-        assert "of 10,000 points" not in browser.text
-        assert " points" not in screen(browser).query_one(Legend).visual.plain
+        assert pages == ["parameters", "charts", "log", "files", "overview", "files", "parameters"]
 
     opened(store, script)
 
@@ -249,7 +122,7 @@ def test_a_running_experiment_is_kept_up_to_date(store, tmp_path):
         assert f"{0.9 - 0.8 * math.exp(-100 / 80):.4f}" in browser.text
         assert browser.text != before
         await browser.press("4")
-        screen(browser)._look()
+        screen(browser)._look_at_log()
         await browser.settle()
         assert "second" in browser.text
         assert screen(browser).query_one(LogView).is_following
@@ -257,7 +130,7 @@ def test_a_running_experiment_is_kept_up_to_date(store, tmp_path):
     opened(store, script)
 
 
-@pytest.mark.parametrize("page", ["1", "2", "3", "4"])
+@pytest.mark.parametrize("page", ["1", "2", "3", "4", "5"])
 def test_nothing_is_painted_while_nothing_changes(store, tmp_path, monkeypatch, page):
     write_run(tmp_path / "root", status="running", metrics=curves(50), log=b"first\nsecond\n")
     index(store, tmp_path / "root")
@@ -275,6 +148,7 @@ def test_nothing_is_painted_while_nothing_changes(store, tmp_path, monkeypatch, 
         monkeypatch.setattr(RunicornApp, "_display", counted)
         for _ in range(3):
             screen(browser)._look()
+            screen(browser)._look_at_log()
             await browser.settle()
         assert painted == []
         await browser.press("tab")
@@ -350,7 +224,7 @@ def test_hostile_names_are_only_shown(store, tmp_path, size):
 
     async def script(browser: Browser) -> None:
         assert r"[/]\x1b]0;title\x07" in browser.text
-        for page in ("1", "2", "3", "4"):
+        for page in ("1", "2", "3", "4", "5"):
             await browser.press(page)
             assert all(line.isprintable() for line in browser.lines), browser.text
             assert "[/]" in browser.text
@@ -362,7 +236,7 @@ def test_hostile_names_are_only_shown(store, tmp_path, size):
 
 def test_d_deletes_after_the_dialog_and_goes_back(store, run):
     async def script(browser: Browser) -> None:
-        id = screen(browser)._id
+        id = screen(browser)._experiment_id
         await browser.press("d")
         assert isinstance(browser.app.screen, ConfirmDelete)
         await browser.press("escape")
@@ -397,21 +271,56 @@ def test_y_copies_the_id_and_shows_it(store, run):
     opened(store, script)
 
 
-def test_resizing_moves_the_list_of_metrics(store, run):
+def test_capital_y_copies_the_run_directory_and_shows_it(store, run):
     async def script(browser: Browser) -> None:
-        await browser.press("3")
-        metrics = charts(browser).metrics
-        assert metrics.region.y > 10
-        await browser.pilot.resize_terminal(160, 50)
-        await browser.settle()
-        assert (metrics.region.x, metrics.region.y) == (0, 2)
-        await browser.pilot.resize_terminal(41, 11)
-        await browser.settle()
-        await browser.pilot.resize_terminal(80, 24)
-        await browser.settle()
-        assert metrics.region.y > 10
+        await browser.press("Y")
+        assert browser.app.clipboard == str(run)
+        assert browser.notices == [f"Copied {run}"]
 
     opened(store, script)
+
+
+def test_a_running_experiments_log_grows_on_screen_by_itself(store, tmp_path):
+    run = write_run(tmp_path / "root", status="running", metrics=curves(5), log=b"first\n")
+    index(store, tmp_path / "root")
+
+    async def script(browser: Browser) -> None:
+        await browser.press("4")
+        for number in range(3):
+            with (run / "logs.txt").open("ab") as file:
+                file.write(b"appended %d\n" % number)
+            began = time.monotonic()
+            await browser.until(lambda number=number: f"appended {number}" in browser.text)
+            assert time.monotonic() - began < 2.0
+
+    opened(store, script)
+
+
+def test_where_titles_have_no_room_the_other_pages_are_numbers(store, run):
+    async def script(browser: Browser) -> None:
+        assert browser.lines[1].rstrip() == " 1 Overview  2  3  4  5"
+        await browser.pilot.click(offset=(21, 1))
+        await browser.settle()
+        assert browser.lines[1].rstrip() == " 1  2  3  4  5 Files"
+
+    opened(store, script, size=(40, 10))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 50), (40, 10)])
+def test_a_run_directory_that_is_gone_is_said_on_every_page_that_reads_it(store, run, size):
+    shutil.rmtree(run)
+
+    async def script(browser: Browser) -> None:
+        await browser.press("end")
+        await browser.press("g", *("j",) * 30)
+        await browser.press("4")
+        assert "No log: the program wrote no" in browser.text
+        await browser.press("5")
+        assert "The run directory is no longer there." in browser.text
+        await browser.press("enter", "s", "S", "y")
+        assert browser.app.clipboard == run.name
+
+    opened(store, script, size=size)
 
 
 @pytest.mark.slow
@@ -427,10 +336,58 @@ def test_every_experiment_of_a_real_root_can_be_looked_at(store, tmp_path, versi
         for id in ids:
             await browser.app.push_screen(ExperimentScreen(id))
             await browser.settle()
-            for page in ("3", "4"):
+            for page in ("2", "3", "4", "5"):
                 await browser.press(page)
                 assert not screen(browser).query_one("#problem").display
                 assert all(line.isprintable() for line in browser.lines), browser.text
             await browser.press("escape")
 
     drive(store, script)
+
+
+PAGES = {"2": "parameters", "4": "log", "5": "files"}
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("state", ["empty", "gone", "broken"])
+def test_pages_without_anything_to_show_say_why(store, tmp_path, golden, state, page):
+    run = write_run(tmp_path / "root", log=b"" if state == "empty" else None)
+    if state == "broken":
+        (run / "assets.json").write_text("{")
+        (run / "logs.txt").mkdir()
+    index(store, tmp_path / "root")
+    if state == "gone":
+        shutil.rmtree(run)
+    for path in run.rglob("*"):
+        os.utime(path, (BEGAN, BEGAN))
+
+    async def script(browser: Browser) -> None:
+        await browser.press(page)
+        golden(f"{PAGES[page]}_{state}", browser.text)
+
+    opened(store, script)
+
+
+@pytest.mark.parametrize("state", ["gone", "broken"])
+def test_an_overview_of_damaged_files_says_which(store, tmp_path, golden, state):
+    run = write_run(tmp_path / "root", metrics=curves(3))
+    for name in ("meta.json", "environment.json", "assets.json"):
+        (run / name).write_text('{"a": 1,\n x')
+    index(store, tmp_path / "root")
+    if state == "gone":
+        shutil.rmtree(run)
+
+    async def script(browser: Browser) -> None:
+        lines = browser.text.splitlines()
+        begin = next(number for number, line in enumerate(lines) if line.startswith(" unreadable"))
+        golden(f"overview_{state}", "\n".join(lines[begin:]))
+
+    opened(store, script, size=(80, 40))
+
+
+def test_on_a_small_screen_the_log_keeps_its_place_and_help(store, run, golden):
+    async def script(browser: Browser) -> None:
+        await browser.press("4", "w", "slash", *"step", "enter")
+        golden("log_small", browser.text)
+
+    opened(store, script, size=(40, 10))

@@ -11,7 +11,7 @@ from runicorn_db.store import Store
 from runicorn_db.sync import SyncProgress, SyncReport
 from runicorn_tui.messages import IndexChanged, SyncMoved
 from runicorn_tui.screens.confirm import ConfirmDelete
-from runicorn_tui.widgets.experiment_table import ORDER_COLUMNS
+from runicorn_tui.widgets.experiment_columns import ORDER_COLUMNS
 from runicorn_tui.widgets.line_table import LineTable
 from tests.tui import indexed
 from tests.tui.drive import Browser, drive

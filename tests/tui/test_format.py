@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runicorn_db.criteria import STATUSES
+from runicorn_db.named_values import NamedValue, Value
 from runicorn_tui import format
 
 
@@ -72,6 +73,30 @@ def test_times_that_no_calendar_has_are_a_dash() -> None:
     assert format.when(0) == "1970-01-01 00:00"
 
 
+def test_a_moment_is_told_to_the_second_in_the_local_time_zone() -> None:
+    assert format.moment(1_760_000_000.9) == "2025-10-09 08:53:20"
+    assert format.moment(1e300) == format.moment(None) == format.DASH
+    assert format.zone() == "UTC"
+
+
 def test_one_is_not_plural() -> None:
     assert format.plural(1, "experiment") == "1 experiment"
     assert format.plural(1200, "experiment") == "1,200 experiments"
+
+
+@pytest.mark.parametrize(
+    ("what", "held", "shown"),
+    [
+        (NamedValue("max", "acc"), 0.91234567, "0.9123"),
+        (NamedValue("best", "acc"), None, "—"),
+        (NamedValue("param", "lr"), 0.0003, "0.0003"),
+        (NamedValue("param", "size"), 64, "64"),
+        (NamedValue("param", "nesterov"), True, "true"),
+        (NamedValue("param", "optimizer"), "adam", "adam"),
+        (NamedValue("param", "optimizer"), None, "—"),
+    ],
+)
+def test_a_metric_is_shown_as_a_number_and_a_parameter_as_it_was_written(
+    what: NamedValue, held: Value, shown: str
+) -> None:
+    assert format.value(what, held) == shown

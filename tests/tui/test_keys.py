@@ -6,31 +6,69 @@ import pytest
 
 from runicorn_tui import keys
 from runicorn_tui.app import RunicornApp
+from runicorn_tui.screens.columns import ColumnsScreen, SearchInput
+from runicorn_tui.screens.compare import CompareScreen
 from runicorn_tui.screens.confirm import ConfirmDelete
+from runicorn_tui.screens.description import DescriptionScreen
 from runicorn_tui.screens.experiment import ExperimentScreen
 from runicorn_tui.screens.experiments import ExperimentsScreen
+from runicorn_tui.screens.export import ExportScreen
+from runicorn_tui.screens.file import FileScreen
 from runicorn_tui.screens.help import HelpScreen
+from runicorn_tui.screens.pick import PickScreen
+from runicorn_tui.screens.purge import ConfirmPurge
+from runicorn_tui.screens.quit import QuitScreen
+from runicorn_tui.screens.report import FailuresScreen, JournalScreen
+from runicorn_tui.screens.saved_filters import NameInput, SavedFiltersScreen
 from runicorn_tui.screens.trash import DeletedScreen, TrashScreen
+from runicorn_tui.screens.write_comparison import WriteComparisonScreen
 from runicorn_tui.widgets.chart_pane import ChartPane
+from runicorn_tui.widgets.comparison_table import ComparisonTable
 from runicorn_tui.widgets.experiment_table import ExperimentTable
-from runicorn_tui.widgets.filter_bar import FilterInput
+from runicorn_tui.widgets.file_pane import FilePane
+from runicorn_tui.widgets.filter_input import FilterInput
 from runicorn_tui.widgets.line_table import LineTable
 from runicorn_tui.widgets.log_pane import FindInput, LogPane
 from runicorn_tui.widgets.log_view import LogView
+from runicorn_tui.widgets.metric_search import MetricSearch
+from runicorn_tui.widgets.overview import Overview
+from runicorn_tui.widgets.parameter_pane import ParameterPane
+from runicorn_tui.widgets.search_line import SearchLine
 from runicorn_tui.widgets.sheet import Sheet
+from runicorn_tui.widgets.tag_input import TagInput
 
 HOMES: dict[keys.Scope, tuple[type, ...]] = {
     "app": (RunicornApp,),
     "table": (LineTable, Sheet, LogView, ChartPane),
     "marks": (ExperimentTable,),
+    "search": (MetricSearch, SearchInput, SearchLine),
+    "columns": (ExperimentTable,),
+    "chooser": (ColumnsScreen,),
     "filter": (FilterInput,),
+    "saved": (SavedFiltersScreen,),
+    "naming": (NameInput,),
+    "tagging": (TagInput,),
+    "describing": (DescriptionScreen,),
+    "export": (ExportScreen,),
     "experiments": (ExperimentsScreen,),
     "experiment": (ExperimentScreen,),
     "chart": (ChartPane,),
+    "overview": (Overview,),
+    "parameters": (ParameterPane,),
+    "compare": (CompareScreen,),
+    "compared": (ComparisonTable,),
+    "picking": (PickScreen,),
+    "writing": (WriteComparisonScreen,),
     "log": (LogPane,),
     "find": (FindInput,),
-    "trash": (TrashScreen, DeletedScreen),
+    "files": (FilePane,),
+    "file": (FileScreen,),
+    "trash": (TrashScreen,),
+    "deleted": (DeletedScreen,),
+    "report": (FailuresScreen, JournalScreen),
     "confirm": (ConfirmDelete,),
+    "purging": (ConfirmPurge,),
+    "quitting": (QuitScreen,),
     "help": (HelpScreen,),
 }
 
@@ -53,11 +91,22 @@ def test_ids_are_unique() -> None:
 @pytest.mark.parametrize(
     "scopes",
     [
-        ("experiments", "marks", "table", "app"),
+        ("experiments", "marks", "columns", "table", "app"),
+        ("chooser", "table"),
+        ("saved", "table"),
         ("experiment", "table", "app"),
         ("chart", "experiment", "table", "app"),
+        ("overview", "experiment", "table", "app"),
+        ("parameters", "experiment", "table", "app"),
+        ("compare", "compared", "table", "app"),
         ("log", "experiment", "table", "app"),
+        ("log", "file", "table", "app"),
+        ("files", "experiment", "table", "app"),
         ("trash", "table", "app"),
+        ("deleted", "marks", "table", "app"),
+        ("report", "table", "app"),
+        ("confirm", "table"),
+        ("purging", "table"),
     ],
 )
 def test_no_key_means_two_things_on_one_screen(scopes: tuple[keys.Scope, ...]) -> None:
@@ -75,7 +124,7 @@ def test_every_shifted_arrow_has_a_plain_twin() -> None:
             assert any("+" not in name for name in key.keys), key.id
 
 
-@pytest.mark.parametrize("scope", ["experiments", "trash", "experiment"])
+@pytest.mark.parametrize("scope", ["experiments", "trash", "deleted", "experiment"])
 def test_the_footer_names_at_most_eight_keys(scope: keys.Scope) -> None:
     assert 0 < sum(key.in_footer for key in keys.of(scope, "app")) <= 8
 

@@ -171,3 +171,18 @@ def test_no_descriptor_stays_open(tmp_path):
         log.block(0)
     after = len(os.listdir("/proc/self/fd")) if Path("/proc/self/fd").exists() else 0
     assert after == before
+
+
+@pytest.mark.parametrize(
+    ("content", "last"),
+    [
+        (b"", []),
+        (b"one\ntwo\nthree\n", ["two", "three"]),
+        (b"one\ntwo\nunfin", ["two", "unfin"]),
+        (b"bar 1%\rbar 2%\r\n\xff\n", ["bar 2%", "\\xff"]),
+        (b"x" * 200_000 + b"\nlast\n", ["last"]),
+    ],
+)
+def test_the_last_lines_are_read_alone(tmp_path: Path, content: bytes, last: list[str]) -> None:
+    (tmp_path / "logs.txt").write_bytes(content)
+    assert LogFile(str(tmp_path)).tail(2) == last

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runicorn_tui.terminal import refusal, safe
+from runicorn_tui.terminal import alert, refusal, safe
 
 
 @pytest.mark.parametrize(
@@ -76,3 +76,25 @@ def test_a_terminal_that_cannot_move_its_cursor_is_refused(monkeypatch: pytest.M
 def test_a_pipe_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     be_on(monkeypatch, is_terminal=False)
     assert "needs a terminal" in str(refusal({"TERM": "xterm"}))
+
+
+@pytest.mark.parametrize(
+    ("way", "sequence"),
+    [
+        ("off", ""),
+        ("bell", "\a"),
+        ("osc9", "\x1b]9;runicorn-tui: 4;1 a, b\\x1b[2J\x1b\\"),
+        ("osc777", "\x1b]777;notify;runicorn-tui;4,1 a, b\\x1b[2J\x1b\\"),
+    ],
+)
+def test_a_terminal_is_told_in_the_way_that_was_chosen(way: str, sequence: str) -> None:
+    assert alert(way, "4;1 a, b\x1b[2J") == sequence
+
+
+@given(st.text(alphabet=st.characters()), st.sampled_from(("osc9", "osc777")))
+def test_no_text_ends_the_sequence_it_is_told_in(text: str, way: str) -> None:
+    body = alert(way, text).removeprefix("\x1b]").removesuffix("\x1b\\")
+    assert not any(unicodedata.category(c) == "Cc" for c in body)
+    assert body.count(";") == 3 or way == "osc9"
+    assert len(body) < 300
+    body.encode()

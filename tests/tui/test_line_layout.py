@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from runicorn_tui.widgets.experiment_table import columns
-from runicorn_tui.widgets.line_table import GAP, fit, widths
+from runicorn_tui.widgets.experiment_columns import columns
+from runicorn_tui.widgets.line_layout import GAP, around, fit, widths
 
 COLUMNS = columns(lambda: 0.0)
 
@@ -37,3 +37,17 @@ def test_columns_leave_in_the_order_of_their_rank(room: int) -> None:
 
 def test_a_wide_screen_has_every_column_in_full() -> None:
     assert widths(COLUMNS, 400) == {column.id: column.width + column.grow for column in COLUMNS}
+
+
+@given(st.integers(36, 400), st.sampled_from([column.id for column in COLUMNS]))
+def test_the_column_that_is_looked_at_is_shown_beside_the_first(room: int, column_id: str) -> None:
+    found = around(COLUMNS, room, column_id)
+    assert {column_id, "name"} <= set(found)
+    assert sum(found.values()) + GAP * (len(found) - 1) <= room
+
+
+@given(st.integers(36, 400), st.sampled_from([column.id for column in COLUMNS]))
+def test_a_column_that_fits_anyway_changes_nothing(room: int, column_id: str) -> None:
+    fitting = widths(COLUMNS, room)
+    assert around(COLUMNS, room, column_id) == fitting or column_id not in fitting
+    assert around(COLUMNS, room, "nothing") == fitting

@@ -1,0 +1,128 @@
+"""What the filter line of the list leads to: a history, saved filters, the same query for other programs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from textual import on
+from textual.worker import Worker
+
+from runicorn_db.criteria import Criteria
+from runicorn_db.errors import InvalidQuery
+from runicorn_db.filter_terms import Note
+from runicorn_db.named_values import NamedValue
+from runicorn_db.query import MAX_PER_PAGE, ExperimentQuery
+from runicorn_tui import saved_filters
+from runicorn_tui.completions import COMMANDS
+from runicorn_tui.screens import BrowserScreen
+from runicorn_tui.widgets.filter_bar import FilterBar
+
+if TYPE_CHECKING:
+    from runicorn_tui.widgets.experiment_table import ExperimentTable
+
+
+class FilterActs(BrowserScreen[None]):
+    """A screen with a filter bar and a list that follows it."""
+
+    if TYPE_CHECKING:
+        _criteria: Criteria
+        _notes: Sequence[Note]
+        _address: str | None
+
+        @property
+        def bar(self) -> FilterBar: ...
+        @property
+        def table(self) -> ExperimentTable: ...
+        def _is_refused(self, what: str) -> bool: ...
+        def _query(self) -> ExperimentQuery: ...
+        def _list(self, *, keep: bool) -> Worker[None]: ...
+        def _show_status(self) -> None: ...
+
+    @property
+    def saved(self) -> Mapping[str, str]:
+        """Name -> filter, as far as this browser knows."""
+        return {} if self.app.memory is None else self.app.memory.state.saved_filters
+
+    def read_filter(self, text: str) -> tuple[Criteria, tuple[Note, ...]]:
+        """What a text means that was typed into the filter line; with a note it must not act."""
+        return saved_filters.read(text, self.saved)
+
+    def filter_changed(self, text: str) -> None:
+        """Lists by another filter, once it is understood."""
+        criteria, self._notes = self.read_filter(text)
+        self.bar.show_notes(self._notes)
+        if self._notes:
+            # The last good rows stay: what was not understood would only widen the result.
+            self.table.is_dimmed = True
+            self.table.refresh()
+            self._show_status()
+            return
+        self._criteria = criteria
+        self.app.remember(filter=text)
+        self._list(keep=False)
+
+    def restore_history(self) -> None:
+        """The filters that were used before, in this index."""
+        if self.app.memory is not None:
+            self.bar.input.history.begin_with(self.app.memory.state.history)
+
+    @on(FilterBar.Used)
+    def _filter_used(self, event: FilterBar.Used) -> None:
+        if event.text.strip() and not self._notes:
+            history = self.bar.input.history
+            history.add(event.text)
+            self.app.remember(history=list(history.texts))
+
+    # Saved filters.
+
+    def action_saved_filters(self) -> None:
+        from runicorn_tui.screens.saved_filters import SavedFiltersScreen
+
+        problem = f"The filter is unclear: {self._notes[0].message}" if self._notes else ""
+        current = saved_filters.written_out(self.bar.text, self.saved)
+        self.app.push_screen(SavedFiltersScreen(current, problem=problem), self._saved_chosen)
+
+    def _saved_chosen(self, text: str | None) -> None:
+        if text is not None:
+            self.bar.set_text(text)
+            self.bar.post_message(FilterBar.Used(text))
+
+    # The same query elsewhere.
+
+    def action_command(self) -> None:
+        self.set_focus(self.bar.input)
+        self.bar.begin_command()
+
+    @on(FilterBar.Called)
+    def _called(self, event: FilterBar.Called) -> None:
+        if not self._is_refused(f"show {COMMANDS[event.command]}"):
+            self._show_command() if event.command == ":cli" else self._show_call()
+
+    def _show_command(self) -> None:
+        from runicorn_tui.command_line import as_command
+        from runicorn_tui.screens.query_text import QueryTextScreen
+
+        text = as_command(self._query(), db=self.app.settings.db)
+        self.app.push_screen(QueryTextScreen("This list as a command line", text))
+
+    def _show_call(self) -> None:
+        from runicorn_tui.rest import as_curl
+        from runicorn_tui.screens.query_text import QueryTextScreen
+
+        query = replace(self._query(), per_page=MAX_PER_PAGE)
+        notes: list[str] = []
+        if isinstance(query.order_by, NamedValue):
+            notes.append(f"REST does not order by {query.order_by}: the newest come first.")
+            query = replace(query, order_by="created_at", order_desc=True)
+        if (listed := len(self.table.rows)) > MAX_PER_PAGE:
+            notes.append(f"The first {MAX_PER_PAGE:,} of {listed:,}; its next_cursor, as cursor=, asks for more.")
+        if self._address is None:
+            notes.append("No server runs here: W starts it.")
+        try:
+            text = as_curl(query, self.app.settings, self._address)
+        except InvalidQuery as error:
+            self.say(str(error), is_warning=True)
+            return
+        self.app.push_screen(QueryTextScreen("This list as a REST call", text, tuple(notes)))

@@ -1,0 +1,366 @@
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from textual import events
+
+from runicorn_db.store import Store
+from runicorn_tui.screens.query_text import QueryTextScreen
+from runicorn_tui.state import MOST_HISTORY, Memory
+from runicorn_tui.widgets.completion import MOST_ROWS
+from tests.tui import indexed
+from tests.tui.drive import Browser, Script, drive
+from tests.tui.terminal_harness import Terminal
+from tests.tui.test_golden import HOSTILE
+
+Golden = Callable[[str, str], None]
+
+
+def labels(browser: Browser) -> list[str]:
+    return [candidate.label for candidate in browser.screen.bar.input.candidates]
+
+
+def burst(browser: Browser, *keys: str) -> None:
+    """All keys before the program has seen the first of them."""
+    characters = {"slash": "/", "enter": "\r", "escape": "\x1b", "tab": "\t", "colon": ":"}
+    for key in keys:
+        browser.app.post_message(events.Key(key, characters.get(key, key)))
+
+
+# Completion.
+
+
+def test_words_are_offered_while_typing_and_taken_by_tab(four_hundred: Store) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("slash")
+        await browser.type("sta")
+        assert labels(browser) == ["status:"]
+        assert "status:" in browser.lines[1]
+        await browser.press("tab")
+        assert browser.screen.bar.text == "status:"
+        assert labels(browser) == ["finished", "failed", "interrupted", "running"]
+        await browser.press("down", "tab")
+        assert browser.screen.bar.text == "status:failed"
+        assert labels(browser) == []
+        await browser.until(lambda: not browser.screen.bar.is_waiting)
+        await browser.settle()
+        assert "114 of 400" in browser.lines[0]
+
+    drive(four_hundred, script)
+
+
+def test_the_right_arrow_takes_a_word_at_the_end_and_moves_elsewhere(four_hundred: Store) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("slash")
+        await browser.type("project:vis")
+        await browser.press("left")
+        assert labels(browser) == []
+        await browser.press("right")
+        assert browser.screen.bar.text == "project:vis"
+        await browser.press("backspace", "right")
+        assert browser.screen.bar.text == "project:vision"
+        await browser.until(lambda: not browser.screen.bar.is_waiting)
+
+    drive(four_hundred, script)
+
+
+def test_up_and_down_move_in_the_open_list_only(four_hundred: Store) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("slash")
+        await browser.type("project:")
+        await browser.press("up")
+        assert browser.screen.bar.input.chosen == 2
+        await browser.press("down", "down")
+        assert browser.screen.bar.input.chosen == 1
+        await browser.press("escape", "down")
+        assert browser.screen.focused is browser.screen.table
+
+    drive(four_hundred, script)
+
+
+def test_escape_closes_the_list_first_and_then_clears_the_filter(four_hundred: Store) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("slash")
+        await browser.type("vit sta")
+        assert labels(browser)
+        await browser.press("escape")
+        assert (browser.screen.bar.text, labels(browser)) == ("vit sta", [])
+        await browser.press("escape")
+        assert browser.screen.bar.text == ""
+        assert browser.screen.focused is browser.screen.table
+
+    drive(four_hundred, script)
+
+
+def test_tab_in_an_empty_line_shows_every_field_eight_at_a_time(four_hundred: Store) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("slash")
+        assert labels(browser) == []
+        await browser.press("tab")
+        assert "project:" in labels(browser)
+        assert len(labels(browser)) > MOST_ROWS
+        assert browser.widget("CompletionList").size.height == MOST_ROWS
+        await browser.press("up")
+        assert labels(browser)[-1] in browser.lines[MOST_ROWS]
+
+    drive(four_hundred, script)
+
+
+def test_a_burst_is_completed_by_what_was_typed_last(four_hundred: Store) -> None:
+    async def script(browser: Browser) -> None:
+        burst(browser, "slash", *"sta", "tab", *"fai", "tab", "enter")
+        await browser.until(lambda: browser.screen.bar.text == "status:failed")
+        await browser.settle()
+        assert browser.screen.focused is browser.screen.table
+        assert "114 of 400" in browser.lines[0]
+
+    drive(four_hundred, script)
+
+
+def test_a_click_takes_a_word(four_hundred: Store) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("slash")
+        await browser.type("project:")
+        line = next(y for y, text in enumerate(browser.lines) if "audio" in text and "133" in text)
+        await browser.pilot.click(offset=(browser.lines[line].index("audio"), line))
+        await browser.settle()
+        assert browser.screen.bar.text == "project:audio"
+        await browser.until(lambda: not browser.screen.bar.is_waiting)
+        await browser.settle()
+
+    drive(four_hundred, script)
+
+
+def test_typing_goes_on_while_the_index_is_asked(four_hundred: Store) -> None:
+    async def script(browser: Browser) -> None:
+        burst(browser, "slash", *"name:vit_b_lr1e-2_s0")
+        await browser.until(lambda: browser.screen.bar.text == "name:vit_b_lr1e-2_s0")
+        await browser.until(lambda: not browser.screen.bar.is_waiting)
+        await browser.settle()
+        assert labels(browser) == []
+
+    drive(four_hundred, script)
+
+
+def test_letters_that_are_keys_elsewhere_are_letters_here(four_hundred: Store) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("slash")
+        await browser.type("qd?FtaeUX@")
+        assert browser.screen.bar.text == "qd?FtaeUX@"
+        assert len(browser.app.screen_stack) == 1
+
+    drive(four_hundred, script)
+
+
+# History.
+
+
+def remembering(store: Store, tmp_path: Path, script: Script) -> Memory:
+    memory = Memory(tmp_path / "state.json", store.path)
+    memory.load()
+    drive(store, script, memory=memory)
+    return memory
+
+
+def test_up_and_down_walk_the_filters_of_this_and_earlier_times(four_hundred: Store, tmp_path: Path) -> None:
+    async def first(browser: Browser) -> None:
+        for text in ("status:failed", "vit", "status:failed", "foo:bar"):
+            await browser.press("slash", "ctrl+u")
+            await browser.type(text)
+            await browser.press("enter")
+        await browser.press("escape")
+
+    async def second(browser: Browser) -> None:
+        bar = browser.screen.bar
+        await browser.press("slash", "up")
+        assert bar.text == "status:failed"
+        await browser.press("up", "up")
+        assert bar.text == "vit"
+        await browser.until(lambda: not bar.is_waiting)
+        await browser.settle()
+        assert "100 of 400" in browser.lines[0]
+        await browser.press("down", "down")
+        assert bar.text == ""
+        await browser.press("down")
+        assert browser.screen.focused is browser.screen.table
+
+    remembering(four_hundred, tmp_path, first)
+    memory = remembering(four_hundred, tmp_path, second)
+    assert memory.state.history == ["vit", "status:failed"]
+
+
+def test_the_history_of_another_index_is_another(store: Store, four_hundred: Store, tmp_path: Path) -> None:
+    memory = Memory(tmp_path / "state.json", tmp_path / "other.db")
+    memory.remember(history=[str(number) for number in range(MOST_HISTORY)])
+    memory.write()
+
+    async def script(browser: Browser) -> None:
+        await browser.press("slash", "up")
+        assert browser.screen.bar.text == ""
+
+    remembering(four_hundred, tmp_path, script)
+
+
+# What is not understood.
+
+
+def test_a_half_understood_filter_is_underlined_and_refuses_every_act(four_hundred: Store) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("slash")
+        await browser.type("vit foo:bar")
+        line = browser.app.screen._compositor.render_strips()[0]
+        underlined = "".join(s.text for s in line if s.style is not None and s.style.underline)
+        assert underlined == "foo"
+        assert browser.lines[1].index("^^^") == browser.lines[0].index("foo")
+        await browser.press("enter", "a", "d", "e", "t")
+        assert len(browser.app.screen_stack) == 1
+        assert not browser.marked
+        assert [notice.partition(" while")[0] for notice in browser.notices] == [
+            "Cannot mark all",
+            "Cannot delete",
+            "Cannot export",
+            "Cannot change tags",
+        ]
+
+    drive(four_hundred, script)
+
+
+# Keys that come in one burst.
+
+
+@pytest.mark.parametrize("text", ["vit", "foo:bar"])
+def test_keys_right_after_enter_are_for_the_list_of_the_new_filter(four_hundred: Store, text: str) -> None:
+    async def script(browser: Browser) -> None:
+        burst(browser, "slash", *("colon" if c == ":" else c for c in text), "enter", "a")
+        await browser.until(lambda: browser.screen.focused is browser.screen.table)
+        await browser.settle()
+        assert browser.screen.bar.text == text
+        assert len(browser.marked) == (100 if text == "vit" else 0)
+        assert bool(browser.notices) == (text != "vit")
+
+    drive(four_hundred, script)
+
+
+def test_a_burst_from_a_terminal_reaches_the_list(four_hundred: Store) -> None:
+    terminal = Terminal.browse(four_hundred.path)
+    terminal.until("1/400")
+    terminal.press("/vit\rd")
+    terminal.until("Move ")
+    assert " vit " in terminal.text.splitlines()[0]
+    assert "vitd" not in terminal.text
+    terminal.kill()
+
+
+# Commands.
+
+
+def test_a_command_shows_and_copies_the_query(four_hundred: Store) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("slash")
+        await browser.type("status:failed")
+        await browser.press("enter", "s", "colon")
+        await browser.type("cli")
+        await browser.press("enter")
+        assert isinstance(browser.app.screen, QueryTextScreen)
+        assert shlex.split(browser.app.clipboard)[:2] == ["runicorn-tui", "ls"]
+        assert "status:failed" in browser.text
+        await browser.press("escape")
+        assert browser.screen.bar.text.strip() == "status:failed"
+        assert "114 of 400" in browser.lines[0]
+        await browser.press("slash")
+        await browser.type(":curl")
+        await browser.press("enter")
+        assert browser.app.clipboard.startswith("curl -sS 'http://127.0.0.1:23300/api/v2/experiments?")
+
+    drive(four_hundred, script)
+
+
+def test_an_unknown_command_is_pointed_at_and_keeps_the_line(four_hundred: Store) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("slash")
+        await browser.type("vit :frob")
+        await browser.press("enter")
+        assert browser.screen.focused is browser.screen.bar.input
+        assert browser.lines[1].index("^^^^^") == browser.lines[0].index(":frob")
+        assert "there are: :curl, :cli" in browser.text
+        await browser.press("escape")
+        assert browser.screen.bar.input.value.strip() == "vit"
+        assert "^" not in browser.lines[1]
+
+    drive(four_hundred, script)
+
+
+def test_no_command_shows_a_filter_that_is_unclear(four_hundred: Store) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("slash")
+        await browser.type("foo:bar :cli")
+        await browser.press("enter")
+        assert not isinstance(browser.app.screen, QueryTextScreen)
+        assert "Cannot show this list as a command line" in browser.notices[0]
+
+    drive(four_hundred, script)
+
+
+# Whole screens.
+
+
+@pytest.fixture
+def hostile(store: Store, tmp_path: Path) -> Store:
+    """Projects that try to be more than text."""
+    entries = [
+        indexed.Entry(id=f"h{number}", name=f"run {number}", project=name, created_at=indexed.NOW - 60 * number)
+        for number, name in enumerate(HOSTILE)
+    ]
+    indexed.add(store, entries, root=tmp_path / "root")
+    return store
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "key", "size"),
+    [
+        ("filter_words_80", "", "tab", (80, 24)),
+        ("filter_words_160", "age>1d -status:", "down", (160, 50)),
+        ("filter_words_40", "st", "down", (40, 10)),
+    ],
+)
+def test_words_over_the_list(
+    four_hundred: Store, golden: Golden, name: str, text: str, key: str, size: tuple[int, int]
+) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("slash")
+        browser.screen.bar.input.insert_text_at_cursor(text)
+        await browser.settle()
+        await browser.press(key)
+        await browser.until(lambda: not browser.screen.bar.is_waiting)
+        await browser.settle()
+        golden(name, browser.text)
+
+    drive(four_hundred, script, size=size)
+
+
+@pytest.mark.parametrize(("name", "size"), [("filter_hostile_80", (80, 24)), ("filter_hostile_160", (160, 50))])
+def test_hostile_words_are_only_text(hostile: Store, golden: Golden, name: str, size: tuple[int, int]) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("slash")
+        browser.screen.bar.input.insert_text_at_cursor("project:")
+        await browser.settle()
+        await browser.press("up", "up")
+        await browser.until(lambda: not browser.screen.bar.is_waiting)
+        await browser.settle()
+        golden(name, browser.text)
+        while True:
+            line = browser.screen.bar.input
+            if "\x1b" in line.candidates[line.chosen].text:
+                break
+            await browser.press("up")
+        await browser.press("tab")
+        await browser.until(lambda: not browser.screen.bar.is_waiting)
+        await browser.settle()
+        assert "\x1b" in browser.screen.bar.text
+        assert "\x1b" not in browser.text
+        assert "1 of 14" in browser.lines[0]
+
+    drive(hostile, script, size=size)
