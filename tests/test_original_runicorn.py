@@ -193,18 +193,19 @@ def test_what_we_move_to_recycle_it_calls_deleted_and_restores(original: Origina
 
 
 @only_07
-def test_what_07_deleted_we_can_restore_here_and_it_stays_where_07_put_it(original: Original, store: Store) -> None:
+def test_what_07_deleted_goes_back_to_its_place_when_it_is_restored_here(original: Original, store: Store) -> None:
     run = original.record(STEPS)
+    live(store)
+    before = store.get(run).experiment.run_dir
     original.delete(run)
     assert live(store) == set()
 
     restore(store, run)
 
-    assert live(store) == {run}
-    assert live(store) == {run}
-    assert original.scan() == {run: True}
-    original.restore(run)
+    assert store.get(run).experiment.run_dir == before
     assert original.scan() == {run: False}
+    assert live(store) == {run}
+    assert original.post("/api/recycle-bin/empty", confirm=True)["permanently_deleted"] == 0
     assert live(store) == {run}
     original.delete(run)
     assert live(store) == set()

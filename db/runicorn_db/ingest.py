@@ -52,7 +52,7 @@ class _Stored:
     """It was deleted by another tool."""
     is_queued: bool
     is_recycled: bool
-    """Our deletion moved it to `.recycle` as 0.7 does, and the marker there tells of it."""
+    """A deletion moved it to `.recycle` as 0.7 does, and the marker there tells of it."""
     has_own_tags: bool
     has_own_description: bool
     has_own_pin: bool
@@ -339,8 +339,8 @@ def _delete(connection: sqlite3.Connection, seq: int, record: RunRecord, counts:
         (record.deleted_at, seq, row[0]),
     )
     connection.execute(
-        "UPDATE experiment SET deleted_at = ?, delete_reason = ?, batch_id = ?, home = NULL, live = 0 WHERE seq = ?",
-        (record.deleted_at, record.delete_reason, row[0], seq),
+        "UPDATE experiment SET deleted_at = ?, delete_reason = ?, batch_id = ?, home = ?, live = 0 WHERE seq = ?",
+        (record.deleted_at, record.delete_reason, row[0], record.home, seq),
     )
     counts.deleted += 1
 

@@ -233,6 +233,36 @@ def test_moving_to_the_recycle_folder_of_07_is_a_deletion_and_back_a_restore(sto
     assert store.get("x").experiment.run_dir == str(folder_of(root, "x"))
 
 
+@pytest.mark.parametrize("told", ["vision/resnet", None])
+def test_restoring_what_07_recycled_moves_it_back(store: Store, root: Path, told: str | None) -> None:
+    recycled = root / "runs" / ".recycle" / "x"
+    recycled.parent.mkdir()
+    folder_of(root, "x").rename(recycled)
+    write_json(recycled / ".deleted", {"deleted_at": time.time(), "reason": "user_deleted", "original_path": told})
+    sync(store)
+    store.restore(["x"])
+    assert store.flush_outbox() == 0
+    assert not recycled.exists()
+    assert not (folder_of(root, "x") / ".deleted").exists()
+    assert store.get("x").experiment.run_dir == str(folder_of(root, "x"))
+    assert sync(store).missing == 0
+    assert trashed(store) == {}
+
+
+@pytest.mark.parametrize("told", ["../outside", "a//b", "a/../../b", "/etc", ".hidden", "a\0b", "a b", "a/"])
+def test_a_place_that_no_run_can_have_is_not_gone_back_to(store: Store, root: Path, told: str) -> None:
+    recycled = root / "runs" / ".recycle" / "x"
+    recycled.parent.mkdir()
+    folder_of(root, "x").rename(recycled)
+    write_json(recycled / ".deleted", {"deleted_at": time.time(), "reason": "user_deleted", "original_path": told})
+    sync(store)
+    store.restore(["x"])
+    assert store.flush_outbox() == 0
+    assert recycled.exists()
+    sync(store)
+    assert trashed(store) == {}
+
+
 def test_a_deletion_of_another_index_of_ours_is_followed(store: Store, fresh_store: Store) -> None:
     sync(fresh_store)
     store.delete(["a", "x"], source="tui")

@@ -32,5 +32,5 @@ CREATE TABLE undone (
 ) WITHOUT ROWID;
 CREATE INDEX undone_experiment ON undone (experiment_seq);
 
--- Set while a deletion asked for the move: where the run directory lies when it is not deleted.
+-- Where a run directory belongs that a deletion moved to `.recycle`.
 ALTER TABLE experiment ADD COLUMN home BLOB;

@@ -6,6 +6,7 @@ Nothing is written and no database of ours is needed; metric series are not read
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -54,6 +55,8 @@ __all__ = [
 Layout = Literal["0.1", "0.2", "0.6", "0.7"]
 
 MAX_ID_LENGTH = 255
+# What Runicorn takes for the path of a run, from 0.6 on.
+_PATH = re.compile(r"(?:[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*)?")
 
 _MAPPED_STATUSES = {
     "completed": "finished",
@@ -76,7 +79,8 @@ class RunRecord:
     `recorded_status` is one of the four, before liveness is judged; `written_status` is the word in the file
     (for the marker's `original_status`). `flat_params` are (dotted name, text, number), names unique.
     `deleted_at` and `delete_reason` are the verdict over all places that know of a deletion;
-    `has_marker` and `is_recycled` say what is on disk, `sidecar` what our own file says.
+    `has_marker` and `is_recycled` say what is on disk, `sidecar` what our own file says; `home` is where a run
+    that lies in `.recycle` belongs, None where nothing fit to be a path says so.
     `events_changed_at` is the modification time of events.jsonl, None if there is none.
     """
 
@@ -109,6 +113,7 @@ class RunRecord:
     restored_at: float | None
     has_marker: bool
     is_recycled: bool
+    home: bytes | None
     sidecar: Sidecar
     problems: tuple[FileProblem, ...]
 
@@ -192,6 +197,7 @@ def record_of(found: FoundRun, files: RunFiles, *, shared: SharedFiles) -> RunRe
         restored_at=files.sidecar.restored_at,
         has_marker=files.marker is not None,
         is_recycled=found.is_recycled,
+        home=_home(found, files),
         sidecar=files.sidecar,
         problems=tuple(problems),
     )
@@ -275,6 +281,17 @@ def _project_and_name(found: FoundRun, files: RunFiles, layout: Layout) -> tuple
         return project, text_or_none(files.meta.get("alias")) or name
     project, name = _split("" if layout == "0.1" else _directory_text(found.path.split(b"/")[:-2]))
     return text_or_none(files.meta.get("project")) or project, text_or_none(files.meta.get("name")) or name
+
+
+def _home(found: FoundRun, files: RunFiles) -> bytes | None:
+    if not found.is_recycled:
+        return None
+    told = files.marker.original_path if files.marker is not None else None
+    path = files.meta.get("path") if told is None else told
+    if not isinstance(path, str) or not _PATH.fullmatch(path):
+        return None
+    parts = [path.encode()] if path else []
+    return b"/".join([b"runs", *parts, found.path.rpartition(b"/")[2]])
 
 
 def _directory_text(parts: list[bytes]) -> str:
