@@ -156,13 +156,15 @@ class ExperimentsScreen(FilterActs, ChosenActs, Previewing, Watching, UndoScreen
         """Lists anew: the first rows at once and then the order of all, or with `keep` the cursor on its experiment."""
         self._interrupt.cancel()
         interrupt = self._interrupt = Interrupt()
-        self.table.is_listed.clear()
+        # Kept: when this is cut off by the end of the browser, the screen has no table any more.
+        table = self.table
+        table.is_listed.clear()
         try:
             with self.reporting():
                 await self._list_by(self._query(), interrupt, keep=keep)
         finally:
             if interrupt is self._interrupt:
-                self.table.is_listed.set()
+                table.is_listed.set()
 
     async def _list_by(self, query: ExperimentQuery, interrupt: Interrupt, *, keep: bool) -> None:
         ask, store, table = self.app.ask, self.app.store, self.table

@@ -20,9 +20,11 @@ from tests.conftest import scaled
 from tests.contract.conftest import Lab
 from tests.contract.content import DOCUMENTED
 from tests.db import model
-from tests.db.strategies import NOW, ORDERS, QUERIES, TERMS
+from tests.db.strategies import NOW, QUERIES, TERMS
 
 CASES = settings(max_examples=scaled(100, 5000), deadline=None)
+# Those that REST knows.
+ORDERS = st.fixed_dictionaries({"order_by": st.sampled_from(ORDER_FIELDS), "order_desc": st.booleans()})
 DOCUMENTED_FIELDS = [
     "id",
     "project",
@@ -301,7 +303,7 @@ def test_a_cursor_is_not_combined_with_a_page(client: Client) -> None:
 @pytest.mark.torture
 @pytest.mark.says("list.total", "list.pages", "doc.total", "doc.has-next", "list.filter", "doc.example-sql")
 @CASES
-@given(query=QUERIES)
+@given(query=st.builds(lambda query, order: replace(query, **order), QUERIES, ORDERS))
 def test_any_combination_answers_as_a_plain_reading_of_the_contract(lab: Lab, query: ExperimentQuery) -> None:
     text = written(query)
     now = time.time()

@@ -14,7 +14,7 @@ from runicorn_db.store import Store
 from runicorn_db.sync import sync
 from tests.conftest import scaled
 from tests.db.runs import write_run
-from tests.faults.test_purge_crashes import needs_strace
+from tests.faults.test_purge_crashes import needs_strace, unmeasured
 
 NAMES = ["one", "two", "three"]
 # How often one `rm` makes each call, with a little to spare, and how many of these the suite passes over.
@@ -31,7 +31,7 @@ CALLS = {
 def remove(index: Path, *inject: str) -> subprocess.CompletedProcess[str]:
     command = [shutil.which("strace") or "strace", "-f", "-o", "/dev/null", *inject]
     command += [sys.executable, "-m", "runicorn_tui", "rm", "one", "two", "--yes", "--db", str(index)]
-    return subprocess.run(command, check=False, capture_output=True, text=True)
+    return subprocess.run(command, check=False, capture_output=True, text=True, env=unmeasured())
 
 
 @needs_strace

@@ -133,7 +133,8 @@ def test_a_half_typed_filter_is_not_remembered(four_hundred: Store, file: Path) 
     async def script(browser: Browser) -> None:
         await browser.press("slash")
         await browser.type("vit")
-        await browser.type(" acc>")
+        browser.screen.bar.set_text("vit acc>")
+        await browser.settle()
 
     start(four_hundred, file, script)
     assert start(four_hundred, file, look).filter == "vit"
