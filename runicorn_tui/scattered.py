@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from runicorn_db.named_values import NamedValue
 from runicorn_db.query import Experiment
+from runicorn_db.sources.values import number_or_none
 from runicorn_tui import comparison_text, format
 from runicorn_tui.compared import Compared
 from runicorn_tui.comparison import ABSENT, Row
@@ -67,13 +67,7 @@ def _held(value: object) -> float | str | None:
 
 
 def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    try:
-        number = float(value)
-    except OverflowError:
-        return None
-    return number if math.isfinite(number) else None
+    return None if isinstance(value, bool) else number_or_none(value)
 
 
 def said(scatter: Scatter, drawing: Scattered, others: str, *, is_log: bool) -> list[str]:

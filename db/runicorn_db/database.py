@@ -237,14 +237,8 @@ class Database:
                     raise errors.StorageFull("Storage is full: nothing was changed") from error
                 raise errors.QueryFailed(f"Database query failed: {self._lock_path}: {error.strerror}") from error
             try:
-                while True:
-                    try:
-                        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                        break
-                    except BlockingIOError:
-                        if time.monotonic() > deadline:
-                            raise errors.StoreBusy("Database is busy") from None
-                        time.sleep(_LOCK_POLL_SECONDS)
+                if not take_lock(descriptor, deadline):
+                    raise errors.StoreBusy("Database is busy")
                 yield
             finally:
                 os.close(descriptor)
@@ -328,6 +322,18 @@ def _prepare_file(path: Path) -> None:
         raise errors.NotAnIndex(
             f"{path} is not an index of runicorn-tui; it was left alone: move it away, or name another file with --db"
         )
+
+
+def take_lock(descriptor: int, deadline: float) -> bool:
+    """Lock an open file for this process alone; False when others hold it until `deadline` (monotonic seconds)."""
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_LOCK_POLL_SECONDS)
 
 
 def migrations() -> list[str]:

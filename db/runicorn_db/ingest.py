@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 
 from runicorn_db import labels, tagging
-from runicorn_db.judging import judge
+from runicorn_db.judging import judge_record
 from runicorn_db.sources.files import FileProblem
 from runicorn_db.sources.runicorn import RunRecord
 from runicorn_db.sources.sidecar import MARKER_NAME
@@ -231,15 +231,7 @@ def _update(connection: sqlite3.Connection, root_id: int, known: _Stored, run: R
 
 def _columns(record: RunRecord, *, last_event_at: float | None) -> dict[str, object]:
     """The columns that follow the files, whatever was set here."""
-    judged = judge(
-        record.recorded_status,
-        record.exit_reason,
-        record.ended_at,
-        hostname=record.hostname,
-        pid=record.pid,
-        created_at=record.created_at,
-        last_event_at=last_event_at if last_event_at is not None else record.events_changed_at,
-    )
+    judged = judge_record(record, last_event_at=last_event_at)
     duration = None
     if judged.ended_at is not None and record.started_at is not None and judged.status != "running":
         duration = judged.ended_at - record.started_at

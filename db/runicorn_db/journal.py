@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pwd
 import re
@@ -11,13 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from runicorn_db.database import Database
+from runicorn_db.database import Database, take_lock
 from runicorn_db.errors import StoreBusy
 from runicorn_db.purge_checks import Surveyed
 from runicorn_db.query import PurgeRecord, Source
 from runicorn_db.sources.removal import Tally
 
-_POLL_SECONDS = 0.004
 _OPEN = (
     "SELECT id, experiment_id, root_path, root_inode, path, run_inode, aside, pattern, size_bytes, file_count"
     " FROM purge WHERE is_done = 0 ORDER BY id"
@@ -179,14 +177,8 @@ def alone(database: Database, *, seconds: float | None = None) -> Iterator[None]
     path = database.path.with_name(database.path.name + ".purge.lock")
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() >= deadline:
-                    raise StoreBusy("Another purge is running: try again") from None
-                time.sleep(_POLL_SECONDS)
+        if not take_lock(descriptor, deadline):
+            raise StoreBusy("Another purge is running: try again")
         yield
     finally:
         os.close(descriptor)

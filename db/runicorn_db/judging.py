@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from runicorn_db import liveness
 from runicorn_db.database import Database
+from runicorn_db.sources.runicorn import RunRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,19 @@ def judge(
     ):
         return Judgement("failed", "process_not_found", created_at if last_event_at is None else last_event_at)
     return Judgement("running", exit_reason, None)
+
+
+def judge_record(record: RunRecord, *, last_event_at: float | None = None) -> Judgement:
+    """The same of a run as its files say it; events.jsonl tells the last event where nothing better does."""
+    return judge(
+        record.recorded_status,
+        record.exit_reason,
+        record.ended_at,
+        hostname=record.hostname,
+        pid=record.pid,
+        created_at=record.created_at,
+        last_event_at=last_event_at if last_event_at is not None else record.events_changed_at,
+    )
 
 
 def judge_running(database: Database, root_id: int) -> set[str]:

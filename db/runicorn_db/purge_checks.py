@@ -9,12 +9,12 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from runicorn_db.database import Database
-from runicorn_db.judging import judge
+from runicorn_db.judging import judge_record
 from runicorn_db.recycle import RECYCLE
 from runicorn_db.sources.files import Unreadable, reason_of
 from runicorn_db.sources.references import Reference, RunPlace, references_into
 from runicorn_db.sources.removal import OpenRoot, Place, Refused, Taken, Tally
-from runicorn_db.sources.runicorn import FoundRun, RunRecord, read_run
+from runicorn_db.sources.runicorn import FoundRun, read_run
 from runicorn_db.sources.shared_files import SharedFiles
 
 _PART = 1000
@@ -126,7 +126,7 @@ class Inspection:
         record = read_run(candidate.root, found, shared=SharedFiles())
         if record.id != candidate.id:
             raise Refused(f"Refused: its directory holds experiment {record.id} by now")
-        if _is_running(record):
+        if judge_record(record).status == "running":
             raise Refused("is running")
         # Files that are not written yet say nothing of the deletion.
         if candidate.is_trashed and not candidate.is_queued and record.deleted_at is None:
@@ -170,16 +170,3 @@ class Inspection:
             is_folder = os.path.isdir(candidate.full_path + b"/" + reference.path)
             if self._taken is None or is_folder or self._taken(reference.path):
                 raise Refused(f"Refused: experiment {reference.by} refers to {os.fsdecode(reference.path) or 'it'}")
-
-
-def _is_running(record: RunRecord) -> bool:
-    judged = judge(
-        record.recorded_status,
-        record.exit_reason,
-        record.ended_at,
-        hostname=record.hostname,
-        pid=record.pid,
-        created_at=record.created_at,
-        last_event_at=record.events_changed_at,
-    )
-    return judged.status == "running"

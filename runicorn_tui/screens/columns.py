@@ -24,6 +24,7 @@ from runicorn_tui.widgets.experiment_columns import DEFAULT, FURTHER, ColumnChoi
 from runicorn_tui.widgets.line_layout import Column, Tone
 from runicorn_tui.widgets.line_table import LineTable, RowList
 from runicorn_tui.widgets.status_line import KeyBar, Line
+from runicorn_tui.widgets.still_input import StillInput
 
 if TYPE_CHECKING:
     from runicorn_tui.app import RunicornApp
@@ -85,16 +86,13 @@ class EntryTable(LineTable[Entry]):
         return ("    ", "plain") if place is None else (f"●{place:>2} ", "mark")
 
 
-class SearchInput(Input):
-    """One line without a blinking cursor: blinking would write for ever."""
+class SearchInput(StillInput):
+    """A part of a column's name."""
 
     BINDINGS = keys.bindings("search")
 
     class Left(Message):
         """The person goes on to the list."""
-
-    def on_mount(self) -> None:
-        self.cursor_blink = False
 
     def action_done(self) -> None:
         self.post_message(self.Left())

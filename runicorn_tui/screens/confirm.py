@@ -11,15 +11,16 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.widgets import Input, Static
+from textual.widgets import Static
 
 from runicorn_db.errors import StoreError
 from runicorn_db.query import DEFAULT_DELETE_REASON, MAX_REASON_LENGTH, DeletePreview, Experiment, Snapshot
 from runicorn_tui import acts, format, keys
 from runicorn_tui.acts import Failure
-from runicorn_tui.screens.dialog import Part, TakingDialog, counts, largest, row
+from runicorn_tui.screens.dialog import Part, TakingDialog, counts, heading, largest, row
 from runicorn_tui.widgets.experiment_columns import columns
 from runicorn_tui.widgets.line_layout import Column, shortened
+from runicorn_tui.widgets.still_input import StillInput
 
 ONE_KEY_LIMIT = 20
 """Up to so many are confirmed by one key, more by typing their number."""
@@ -38,13 +39,10 @@ class Outcome:
     problem: str | None = None
 
 
-class ReasonInput(Input):
+class ReasonInput(StillInput):
     """Leaving it goes back to the dialog: no key in here confirms or cancels a deletion."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,tab,down,up", "leave", show=False)]
-
-    def on_mount(self) -> None:
-        self.cursor_blink = False
 
     def action_leave(self) -> None:
         self.screen.set_focus(self.screen.query_one("LineTable"))
@@ -130,7 +128,7 @@ class ConfirmDelete(TakingDialog[Outcome | None]):
         title = f" Move {format.plural(preview.total, 'experiment')} to the trash"
         size = f"{format.size(preview.size_bytes)} "
         lines = [
-            Part(0, Content.assemble((title, "bold"), " " * max(1, width - len(title) - len(size)), (size, "bold"))),
+            Part(0, heading(title, size, width)),
             Part(6, Content.styled(" Nothing is removed from disk; z brings them back.", "$text-muted")),
             Part(7, Content("")),
         ]

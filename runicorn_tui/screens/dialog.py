@@ -268,6 +268,11 @@ class TakingDialog(ModalScreen[ResultT], Generic[ResultT]):
         self.is_called_off = True
 
 
+def heading(left: str, right: str, width: int) -> Content:
+    """The first line: what the dialog is about, and how much it is."""
+    return Content.assemble((left, "bold"), " " * max(1, width - len(left) - len(right)), (right, "bold"))
+
+
 def row(label: str, text: str, style: str) -> Content:
     return Content.assemble((f" {label:<10}", "$text-muted"), (text, style))
 

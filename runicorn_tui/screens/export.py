@@ -28,6 +28,7 @@ from runicorn_tui.export.writing import Progress, Writing, summary, to_file
 from runicorn_tui.progress import bar
 from runicorn_tui.terminal import safe
 from runicorn_tui.widgets.status_line import KeyBar, Line
+from runicorn_tui.widgets.still_input import StillInput
 
 if TYPE_CHECKING:
     from runicorn_tui.app import RunicornApp
@@ -57,13 +58,10 @@ class Exportable:
     """Those that the list shows."""
 
 
-class NameInput(Input):
+class NameInput(StillInput):
     """Leaving it goes back to the dialog: no key in here writes."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,tab,down,up", "leave", show=False)]
-
-    def on_mount(self) -> None:
-        self.cursor_blink = False
 
     def action_leave(self) -> None:
         self.screen.set_focus(None)

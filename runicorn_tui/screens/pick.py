@@ -17,13 +17,11 @@ from runicorn_tui.chart_text import matching
 from runicorn_tui.widgets.line_layout import Column
 from runicorn_tui.widgets.line_table import LineTable, RowList
 from runicorn_tui.widgets.status_line import KeyBar, Line
+from runicorn_tui.widgets.still_input import StillInput
 
 
-class PickInput(Input):
-    """One line without a blinking cursor: blinking would write for ever."""
-
-    def on_mount(self) -> None:
-        self.cursor_blink = False
+class PickInput(StillInput):
+    """A part of the name to pick."""
 
 
 class PickScreen(ModalScreen[str | None]):

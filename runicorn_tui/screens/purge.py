@@ -15,7 +15,7 @@ from runicorn_db.errors import StoreError
 from runicorn_db.query import Experiment, PurgePreview, PurgeProgress, PurgeResult, Snapshot
 from runicorn_tui import format, keys
 from runicorn_tui.key_sets import difference
-from runicorn_tui.screens.dialog import Part, TakingDialog, counts, largest, row
+from runicorn_tui.screens.dialog import Part, TakingDialog, counts, heading, largest, row
 from runicorn_tui.terminal import safe
 from runicorn_tui.widgets.line_layout import Column
 from runicorn_tui.widgets.line_table import LineTable
@@ -95,7 +95,7 @@ class ConfirmPurge(TakingDialog[PurgeResult | str | None]):
         title = f" Remove {format.plural(preview.total, 'experiment')} from disk for good"
         size = f"frees {format.size(preview.size_bytes)} "
         lines = [
-            Part(0, Content.assemble((title, "bold"), " " * max(1, width - len(title) - len(size)), (size, "bold"))),
+            Part(0, heading(title, size, width)),
             Part(1, Content.styled(" This cannot be undone: files, metrics and log are gone.", "bold $error")),
             Part(4, Content("")),
         ]

@@ -10,7 +10,6 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.screen import ModalScreen
-from textual.widgets import Input
 
 from runicorn_tui import keys
 from runicorn_tui.saved_filters import is_name
@@ -18,6 +17,7 @@ from runicorn_tui.terminal import safe
 from runicorn_tui.widgets.line_layout import Column
 from runicorn_tui.widgets.line_table import LineTable, RowList
 from runicorn_tui.widgets.status_line import KeyBar, Line
+from runicorn_tui.widgets.still_input import StillInput
 
 if TYPE_CHECKING:
     from runicorn_tui.app import RunicornApp
@@ -36,8 +36,8 @@ class SavedTable(LineTable[tuple[str, str]]):
         super().__init__(columns, id="saved-list")
 
 
-class NameInput(Input):
-    """Hidden until a name is asked for; without a blinking cursor: blinking would write for ever."""
+class NameInput(StillInput):
+    """Hidden until a name is asked for."""
 
     BINDINGS = keys.bindings("naming")
 
@@ -46,9 +46,6 @@ class NameInput(Input):
 
     class Cancelled(Message):
         """The person wants no name."""
-
-    def on_mount(self) -> None:
-        self.cursor_blink = False
 
     def action_done(self) -> None:
         self.post_message(self.Named())

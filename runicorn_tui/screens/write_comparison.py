@@ -20,6 +20,7 @@ from runicorn_tui.export import ExportError
 from runicorn_tui.export.files import checked, proposed, whole_file
 from runicorn_tui.terminal import safe
 from runicorn_tui.widgets.status_line import KeyBar, Line
+from runicorn_tui.widgets.still_input import StillInput
 
 if TYPE_CHECKING:
     from runicorn_tui.app import RunicornApp
@@ -27,11 +28,8 @@ if TYPE_CHECKING:
 _STEM = "comparison"
 
 
-class FileInput(Input):
-    """One line without a blinking cursor: blinking would write for ever."""
-
-    def on_mount(self) -> None:
-        self.cursor_blink = False
+class FileInput(StillInput):
+    """The name of the file."""
 
 
 class WriteComparisonScreen(ModalScreen[str | None]):

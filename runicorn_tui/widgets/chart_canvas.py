@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
@@ -66,9 +67,9 @@ class ChartCanvas(Widget):
         finally:
             self._is_drawing = False
 
+    @abstractmethod
     async def draw_once(self) -> None:
         """Draws what is wanted now, the slow part in a thread, and paints it."""
-        raise NotImplementedError
 
     def paint(self, strips: list[Strip]) -> None:
         """Shows other lines; those that are as before cost nothing."""

@@ -26,7 +26,7 @@ from runicorn_tui.widgets.chart_grid import ChartGrid
 from runicorn_tui.widgets.legend import Legend
 from runicorn_tui.widgets.line_table import LineTable
 from runicorn_tui.widgets.metric_list import MetricList
-from runicorn_tui.widgets.metric_search import MetricSearch
+from runicorn_tui.widgets.search_line import SearchLine
 from runicorn_tui.widgets.status_line import Line
 from runicorn_tui.widgets.view_keys import ViewKeys
 
@@ -76,7 +76,7 @@ class ChartPane(ViewKeys, Container, can_focus=True):
             yield ChartGrid(id="chart-grid")
             yield Legend(id="chart-legend")
             yield Line(id="chart-place")
-            yield MetricSearch(id="chart-search")
+            yield SearchLine("part of a metric's name", id="chart-search")
 
     @property
     def metrics(self) -> MetricList:
@@ -264,7 +264,7 @@ class ChartPane(ViewKeys, Container, can_focus=True):
         if self.is_large and len(self._charted.names) > 1:
             self._be_large(False)
         elif self._charted.wanted:
-            self.query_one(MetricSearch).value = ""
+            self.query_one(SearchLine).value = ""
         else:
             return False
         self._load()
@@ -312,9 +312,7 @@ class ChartPane(ViewKeys, Container, can_focus=True):
     # Looking for a metric.
 
     def action_find_metric(self) -> None:
-        search = self.query_one(MetricSearch)
-        search.display = True
-        search.focus()
+        self.query_one(SearchLine).open()
 
     @on(Input.Changed, "#chart-search")
     def _typed(self, event: Input.Changed) -> None:
@@ -324,20 +322,16 @@ class ChartPane(ViewKeys, Container, can_focus=True):
         self._show_list(current)
         self._load()
 
-    @on(MetricSearch.Done)
+    @on(SearchLine.Done)
     def _found(self) -> None:
         self._close_search()
         name = self.metrics.current_name
         if self.is_large and name is not None and name not in self.chosen:
             self._show_alone()
 
-    @on(MetricSearch.Cleared)
-    def _not_wanted(self) -> None:
-        self.query_one(MetricSearch).value = ""
-        self._close_search()
-
+    @on(SearchLine.Cleared)
     def _close_search(self) -> None:
-        self.query_one(MetricSearch).display = False
+        self.query_one(SearchLine).display = False
         self.focus()
 
     # Looking.

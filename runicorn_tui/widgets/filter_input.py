@@ -12,7 +12,6 @@ from rich.text import Text
 from textual import events, work
 from textual.binding import BindingType
 from textual.message import Message
-from textual.widgets import Input
 from textual.worker import Worker, WorkerCancelled
 
 from runicorn_db.database import Interrupt
@@ -22,6 +21,7 @@ from runicorn_tui import keys
 from runicorn_tui.completions import Begun, Candidate, FilterWords, begun_at
 from runicorn_tui.filter_history import FilterHistory
 from runicorn_tui.terminal import safe
+from runicorn_tui.widgets.still_input import StillInput
 
 if TYPE_CHECKING:
     from runicorn_tui.app import RunicornApp
@@ -51,8 +51,8 @@ class _Drawing(Highlighter):
             text.stylize("underline", note.column, note.column + max(1, note.length))
 
 
-class FilterInput(Input):
-    """One line without a blinking cursor: blinking would write for ever."""
+class FilterInput(StillInput):
+    """Where the filter is typed."""
 
     BINDINGS: ClassVar[list[BindingType]] = keys.bindings("filter")
 
@@ -84,9 +84,6 @@ class FilterInput(Input):
         self._is_being_set = False
         self._interrupt = Interrupt()
         self._looking: Worker[None] | None = None
-
-    def on_mount(self) -> None:
-        self.cursor_blink = False
 
     def on_unmount(self) -> None:
         self._interrupt.cancel()

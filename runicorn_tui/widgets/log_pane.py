@@ -12,7 +12,6 @@ from textual.app import App, ComposeResult, SuspendNotSupported
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Input
 
 from runicorn_db.sources.files import Unreadable
 from runicorn_tui import format, keys, pager
@@ -23,12 +22,13 @@ from runicorn_tui.run_directory import opened_file
 from runicorn_tui.terminal import safe
 from runicorn_tui.widgets.log_view import LogView
 from runicorn_tui.widgets.status_line import Line
+from runicorn_tui.widgets.still_input import StillInput
 
 _WAIT_FOR_LINES = 0.05
 
 
-class FindInput(Input):
-    """One line without a blinking cursor: blinking would write for ever."""
+class FindInput(StillInput):
+    """What is looked for in the log."""
 
     BINDINGS = keys.bindings("find")
 
@@ -37,9 +37,6 @@ class FindInput(Input):
 
     class Cancelled(Message):
         """The log is wanted again."""
-
-    def on_mount(self) -> None:
-        self.cursor_blink = False
 
     def action_done(self) -> None:
         self.post_message(self.Done())

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from textual.message import Message
-from textual.widgets import Input
 
 from runicorn_tui import keys
+from runicorn_tui.widgets.still_input import StillInput
 
 
-class SearchLine(Input):
-    """Hidden until it is opened; one line without a blinking cursor, for blinking would write for ever."""
+class SearchLine(StillInput):
+    """Hidden until it is opened."""
 
     DEFAULT_CSS = """
     SearchLine { display: none; height: 1; border: none; padding: 0 1; background: $surface; }
@@ -25,9 +25,6 @@ class SearchLine(Input):
 
     def __init__(self, placeholder: str, *, id: str | None = None) -> None:
         super().__init__(placeholder=placeholder, compact=True, select_on_focus=True, id=id)
-
-    def on_mount(self) -> None:
-        self.cursor_blink = False
 
     def open(self) -> None:
         """Shows the line and takes the keys."""

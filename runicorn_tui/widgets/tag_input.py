@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 
 from textual import events
 from textual.message import Message
-from textual.widgets import Input
 
 from runicorn_db.text import fold
 from runicorn_tui import keys
 from runicorn_tui.tag_words import begun, write_tag
 from runicorn_tui.terminal import safe
+from runicorn_tui.widgets.still_input import StillInput
 
 
-class TagInput(Input):
+class TagInput(StillInput):
     """`known` are the tags that there are, `held` those that can be taken away, each with how many have it."""
 
     BINDINGS = keys.bindings("tagging")
@@ -32,10 +32,6 @@ class TagInput(Input):
         self.candidates: Sequence[str] = ()
         """What the word that is being typed may become, the likeliest first."""
         self.chosen = 0
-
-    def on_mount(self) -> None:
-        # Blinking would write for ever.
-        self.cursor_blink = False
 
     def on_paste(self, event: events.Paste) -> None:
         event.text = safe(event.text.strip())

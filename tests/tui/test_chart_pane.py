@@ -13,7 +13,7 @@ from runicorn_tui.screens.experiment import ExperimentScreen
 from runicorn_tui.screens.experiments import ExperimentsScreen
 from runicorn_tui.widgets.chart_pane import ChartPane
 from runicorn_tui.widgets.legend import Legend
-from runicorn_tui.widgets.metric_search import MetricSearch
+from runicorn_tui.widgets.search_line import SearchLine
 from tests.tui.drive import Browser, opened
 from tests.tui.recorded import curves, index, log_steps, write_run
 
@@ -255,7 +255,7 @@ def test_a_search_narrows_the_charts_as_it_is_typed(store, seven):
         assert pane(browser).listed == ["metric 3"]
         assert "▌metric 3" in browser.text
         await browser.press("enter")
-        assert not pane(browser).query_one(MetricSearch).display
+        assert not pane(browser).query_one(SearchLine).display
         assert "1 metric  with 'ME 3'" in browser.text
         await browser.press("escape")
         assert len(pane(browser).listed) == 7

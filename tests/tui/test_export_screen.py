@@ -220,10 +220,8 @@ def test_an_empty_list_has_nothing_to_export(store: Store) -> None:
     drive(store, script)
 
 
-def test_escape_stops_and_leaves_no_file(
-    store: Store, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    indexed.add(store, indexed.numbered(3000), root=tmp_path / "root")
+def held_up(store: Store) -> tuple[threading.Event, threading.Event, Callable[..., Any]]:
+    """Reading rows that says when it has begun, and waits until it may go on."""
     has_begun, may_go_on = threading.Event(), threading.Event()
     read = store.rows
 
@@ -231,6 +229,15 @@ def test_escape_stops_and_leaves_no_file(
         has_begun.set()
         assert may_go_on.wait(10)
         return read(*args, **kwargs)
+
+    return has_begun, may_go_on, slow
+
+
+def test_escape_stops_and_leaves_no_file(
+    store: Store, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    indexed.add(store, indexed.numbered(3000), root=tmp_path / "root")
+    has_begun, may_go_on, slow = held_up(store)
 
     async def script(browser: Browser) -> None:
         await browser.press("e")
@@ -253,13 +260,7 @@ def test_the_end_of_the_program_leaves_a_whole_file_or_none(
     store: Store, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     indexed.add(store, indexed.numbered(3000), root=tmp_path / "root")
-    has_begun, may_go_on = threading.Event(), threading.Event()
-    read = store.rows
-
-    def slow(*args: Any, **kwargs: Any) -> Any:
-        has_begun.set()
-        assert may_go_on.wait(10)
-        return read(*args, **kwargs)
+    has_begun, may_go_on, slow = held_up(store)
 
     async def script(browser: Browser) -> None:
         await browser.press("e")

@@ -30,7 +30,6 @@ from runicorn_tui.widgets.filter_input import FilterInput
 from runicorn_tui.widgets.line_table import LineTable
 from runicorn_tui.widgets.log_pane import FindInput, LogPane
 from runicorn_tui.widgets.log_view import LogView
-from runicorn_tui.widgets.metric_search import MetricSearch
 from runicorn_tui.widgets.overview import Overview
 from runicorn_tui.widgets.parameter_pane import ParameterPane
 from runicorn_tui.widgets.search_line import SearchLine
@@ -41,7 +40,7 @@ HOMES: dict[keys.Scope, tuple[type, ...]] = {
     "app": (RunicornApp,),
     "table": (LineTable, Sheet, LogView, ChartPane),
     "marks": (ExperimentTable,),
-    "search": (MetricSearch, SearchInput, SearchLine),
+    "search": (SearchInput, SearchLine),
     "columns": (ExperimentTable,),
     "chooser": (ColumnsScreen,),
     "filter": (FilterInput,),
