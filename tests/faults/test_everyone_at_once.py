@@ -22,7 +22,7 @@ from runicorn_db.query import ExperimentQuery
 from runicorn_db.store import Store
 from runicorn_db.sync import sync
 from tests.conftest import scaled
-from tests.db.runs import write_run
+from tests.db.runs import CREATED, write_run
 from tests.tui.terminal_harness import Terminal
 
 EACH = 60
@@ -150,7 +150,8 @@ def kill_at_random(servers: list[Serving], index: Path, root: Path, seconds: flo
     killed, said = 0, []
     pause = threading.Event()
     while time.monotonic() < end:
-        write_run(root, f"new-{killed:05d}", project="new")
+        # At another time than the others: an instant with many is numbered anew, and a mark set before is then void.
+        write_run(root, f"new-{killed:05d}", project="new", created_at=CREATED + 1 + killed)
         command = [sys.executable, "-m", "runicorn_tui", "sync", "--db", str(index)]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as syncing:
             pause.wait(chance.random() * 0.8)
