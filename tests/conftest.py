@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 _PROJECT = Path(__file__).parent.parent
@@ -18,8 +20,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     # Its own context: a test that undoes its monkeypatch must not get the developer's home back.
     with pytest.MonkeyPatch.context() as patch:
         for name in os.environ:
-            if name.startswith(("RUNICORN_", "SSH_")) or name in ("NO_COLOR", "COLUMNS", "LINES"):
+            if name.startswith(("RUNICORN_", "SSH_")) or name in ("NO_COLOR", "COLUMNS", "LINES", "LC_ALL", "LC_CTYPE"):
                 patch.delenv(name)
+        patch.setenv("LANG", "C.UTF-8")
         patch.setenv("HOME", str(directory))
         for name in _DIRECTORIES:
             patch.setenv(name, str(directory / name.lower()))
@@ -59,5 +62,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # What a shell starts in the background ignores this signal, and so do the programs it starts in turn.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    # How fast the machine is decides no test.
+    hypothesis.settings.register_profile("untimed", deadline=None)
+    hypothesis.settings.load_profile("untimed")
     if config.getoption("--update-golden") and os.environ.get("CI"):
         raise pytest.UsageError("--update-golden is refused under CI: golden screens are looked at by a person")

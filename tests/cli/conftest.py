@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pexpect
 import pytest
 
 from runicorn_tui import cli
@@ -25,6 +26,13 @@ class Result:
 
 
 Run = Callable[..., Result]
+
+
+def interrupt(terminal: pexpect.spawn[Any]) -> None:
+    """Types Ctrl-C until the program ends: what comes between a prompt and its reading, Python tells of at the next."""
+    while terminal.isalive():
+        terminal.sendintr()
+        terminal.expect([pexpect.EOF, pexpect.TIMEOUT], timeout=5)
 
 
 def write_run(

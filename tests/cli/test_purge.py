@@ -10,7 +10,7 @@ import pytest
 
 from runicorn_db.store import Store
 from runicorn_tui.progress import ProgressLine
-from tests.cli.conftest import CREATED, Run, write_run
+from tests.cli.conftest import CREATED, Run, interrupt, write_run
 from tests.cli.test_rm import listed
 
 
@@ -129,8 +129,7 @@ def test_on_a_terminal_the_number_has_to_be_typed(trashed: Path, root: Path, typ
 def test_ctrl_c_at_the_question_removes_nothing(trashed: Path, root: Path) -> None:
     terminal = pexpect.spawn(sys.executable, ["-m", "runicorn_tui", "purge", "--all", "--db", str(trashed)], timeout=30)
     terminal.expect_exact("to remove them for good:")
-    terminal.sendintr()
-    terminal.expect(pexpect.EOF)
+    interrupt(terminal)
     terminal.close()
 
     assert terminal.exitstatus == 130

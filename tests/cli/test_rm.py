@@ -12,7 +12,7 @@ import pytest
 
 from runicorn_db.store import Store
 from runicorn_tui.progress import ProgressLine
-from tests.cli.conftest import CREATED, Run, write_run
+from tests.cli.conftest import CREATED, Run, interrupt, write_run
 from tests.db.runs import write_run as write_any_run
 
 
@@ -273,8 +273,7 @@ def test_on_a_terminal_it_asks_and_no_is_the_default(
 def test_ctrl_c_at_the_question_is_exit_130(run: Run, db: Path) -> None:
     terminal = pexpect.spawn(sys.executable, ["-m", "runicorn_tui", "rm", "a1", "--db", str(db)], timeout=30)
     terminal.expect_exact("[y/N]")
-    terminal.sendintr()
-    terminal.expect(pexpect.EOF)
+    interrupt(terminal)
     terminal.close()
 
     assert terminal.exitstatus == 130

@@ -17,7 +17,10 @@ from runicorn_tui.screens.experiment import ExperimentScreen
 from runicorn_tui.screens.experiments import ExperimentsScreen
 from tests.tui import indexed
 
-DEADLINE = 10.0
+DEADLINE = 30.0
+
+# So that a test on a slow machine still finds what was said.
+RunicornApp.NOTIFICATION_TIMEOUT = 3600.0
 
 
 @dataclass(frozen=True)
