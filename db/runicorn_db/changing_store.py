@@ -8,7 +8,7 @@ import time
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 
-from runicorn_db import changes, journal, outbox, plan, purge, tagging, trash
+from runicorn_db import changes, journal, judging, outbox, plan, purge, tagging, trash
 from runicorn_db.database import Database
 from runicorn_db.errors import CountChanged
 from runicorn_db.outbox_thread import OutboxThread
@@ -246,6 +246,10 @@ class ChangingStore:
             self.database, ids, lambda connection, keys, _: (None, tagging.apply(connection, keys, change))
         )
         return self._followed(annotated)
+
+    def judge_running(self) -> tuple[int, int]:
+        """Look again whether what is recorded as running still runs: how many that are, and how many changed."""
+        return judging.judge_all_running(self.database)
 
     def _ids(self, chosen: Sequence[str] | Snapshot) -> Sequence[str]:
         if not isinstance(chosen, Snapshot):

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pony import orm
-from pony.orm.core import DatabaseContainsIncorrectValue, DBException
+from pony.orm.core import DatabaseContainsIncorrectValue, DBException, TransactionError
 
 from runicorn_db import errors
 from runicorn_db.entities import define_entities
@@ -133,7 +133,8 @@ class Database:
             # Below what calls for a checkpoint: a log that was long once would call for one at every commit.
             f"journal_size_limit = {_CHECKPOINT_BYTES // 2}",
             "temp_store = memory",
-            "cache_size = -8000",
+            # Of every thread; more of it is no faster: what does not fit here the system keeps.
+            "cache_size = -2000",
             # Pony switches this on; searches here fold case themselves and use no LIKE.
             "case_sensitive_like = false",
         ):
@@ -411,7 +412,7 @@ def damage_told() -> Iterator[None]:
     """For reading only: what is read is as we wrote it, unless the file was damaged where SQLite cannot see it."""
     try:
         yield
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TransactionError, TypeError, ValueError) as error:
         raise errors.QueryFailed("Database query failed: the index holds damaged values") from error
 
 

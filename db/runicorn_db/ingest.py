@@ -6,13 +6,14 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 
 from runicorn_db import labels, tagging
 from runicorn_db.judging import judge_record
 from runicorn_db.sources.files import FileProblem
+from runicorn_db.sources.reader_process import Measured
 from runicorn_db.sources.runicorn import RunRecord
 from runicorn_db.sources.sidecar import MARKER_NAME
 from runicorn_db.text import fold
@@ -24,10 +25,14 @@ _ALREADY_HELD = "Its id is already that of {}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadRun:
-    """A run directory as it was read; `signature` was taken before, so that a later change shows."""
+    """A run directory as it was read; `signature` was taken before, so that a later change shows.
+
+    `measured`: None where that is still to be done.
+    """
 
     record: RunRecord
     signature: str
+    measured: Measured | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,7 +73,8 @@ WHERE experiment.id IN (SELECT value FROM json_each(?))
 """
 _INSERT_PARAM = "INSERT INTO experiment_param (experiment_seq, name, text, number) VALUES (?, ?, ?, ?)"
 _STORE_DIRECTORY = (
-    "INSERT INTO run_directory (root_id, path, id, experiment_seq, signature) VALUES (?, ?, ?, ?, ?)"
+    "INSERT INTO run_directory (root_id, path, id, experiment_seq, signature,"
+    " measured_signature, measured_at, measured_seconds) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT DO UPDATE SET id = excluded.id, signature = excluded.signature,"
     # Another experiment than before: its series is read from the beginning.
     " events_signature = iif(experiment_seq IS excluded.experiment_seq, events_signature, NULL),"
@@ -84,9 +90,14 @@ _STORED_NAMES = tuple(_Stored.__dataclass_fields__)
 
 
 def store_runs(
-    connection: sqlite3.Connection, root_id: int, runs: Sequence[ReadRun], *, on_disk: Collection[bytes], counts: Counts
+    connection: sqlite3.Connection,
+    root_id: int,
+    runs: Sequence[ReadRun],
+    *,
+    on_disk: Container[bytes] | None,
+    counts: Counts,
 ) -> None:
-    """Insert and update experiments. `on_disk` are the run directories that the root has now."""
+    """Insert and update experiments. `on_disk` are the run directories that the root has now, None if none is gone."""
     runs = _without_purged(connection, root_id, runs)
     rows = connection.execute(_STORED, (json.dumps([run.record.id for run in runs]),))
     stored = {row[0]: _Stored(**dict(zip(_STORED_NAMES, row[1:], strict=True))) for row in rows}
@@ -123,9 +134,10 @@ def _without_purged(connection: sqlite3.Connection, root_id: int, runs: Sequence
     ]
 
 
-def _holds(known: _Stored, root_id: int, record: RunRecord, on_disk: Collection[bytes]) -> bool:
+def _holds(known: _Stored, root_id: int, record: RunRecord, on_disk: Container[bytes] | None) -> bool:
     """Whether `record` is (from now on) the experiment of its id."""
-    if known.is_missing or (known.root_id == root_id and (known.path == record.path or known.path not in on_disk)):
+    is_gone = on_disk is not None and known.path not in on_disk
+    if known.is_missing or (known.root_id == root_id and (known.path == record.path or is_gone)):
         return True
     if known.root_id == root_id:
         return record.created_at > known.created_at
@@ -150,7 +162,7 @@ def _insert(connection: sqlite3.Connection, root_id: int, runs: Sequence[ReadRun
     places = labels.place(connection, [(run.record.created_at, run.record.id) for run in runs])
     # In the order of the table, which is also what its indexes like best.
     placed = sorted(((places[run.record.id], run) for run in runs), key=itemgetter(0))
-    rows = [_row(root_id, seq, run.record) for seq, run in placed]
+    rows = [_row(root_id, seq, run) for seq, run in placed]
     connection.executemany(
         f"INSERT INTO experiment ({', '.join(rows[0])}) VALUES ({', '.join('?' * len(rows[0]))})",
         [list(row.values()) for row in rows],
@@ -179,7 +191,8 @@ def _insert(connection: sqlite3.Connection, root_id: int, runs: Sequence[ReadRun
     counts.new.update(places)
 
 
-def _row(root_id: int, seq: int, record: RunRecord) -> dict[str, object]:
+def _row(root_id: int, seq: int, run: ReadRun) -> dict[str, object]:
+    record, measured = run.record, run.measured
     return _columns(record, last_event_at=None) | {
         "seq": seq,
         "id": record.id,
@@ -193,6 +206,8 @@ def _row(root_id: int, seq: int, record: RunRecord) -> dict[str, object]:
         "has_own_pin": record.sidecar.is_pinned is not None,
         "description": record.description,
         "restored_at": record.restored_at,
+        "size_bytes": measured.size_bytes if measured else None,
+        "file_count": measured.file_count if measured else 0,
     }
 
 
@@ -343,7 +358,8 @@ def _store_params(connection: sqlite3.Connection, seq: int, record: RunRecord) -
 
 
 def _directory_row(root_id: int, seq: int | None, run: ReadRun) -> tuple[object, ...]:
-    return root_id, run.record.path, run.record.id, seq, run.signature
+    measured = (run.signature, time.time(), run.measured.seconds) if run.measured else (None, None, None)
+    return root_id, run.record.path, run.record.id, seq, run.signature, *measured
 
 
 def _store_directory(connection: sqlite3.Connection, root_id: int, seq: int | None, run: ReadRun) -> None:

@@ -50,6 +50,14 @@ def judge_record(record: RunRecord, *, last_event_at: float | None = None) -> Ju
     )
 
 
+def judge_all_running(database: Database) -> tuple[int, int]:
+    """Look again at everything that is recorded as running: how many that are, and how many of them changed."""
+    sql = "SELECT root_id, count(*) FROM experiment WHERE recorded_status = 'running' AND live = 1 GROUP BY root_id"
+    with database.snapshot() as connection:
+        running = dict(connection.execute(sql).fetchall())
+    return sum(running.values()), sum(len(judge_running(database, root_id)) for root_id in running)
+
+
 def judge_running(database: Database, root_id: int) -> set[str]:
     """Look again at what is recorded as running in a root, its last event being known; the ids that changed."""
     sql = (

@@ -238,7 +238,7 @@ class ExperimentDetail:
 class MetricsQuery:
     """Series of one experiment: some metrics (none named: all), a step range inclusive at both ends, at most N rows.
 
-    `with_times` asks for the time of each row too.
+    `with_times` asks for the time of each row too, `with_texts` for what was logged there as text.
     """
 
     experiment_id: str
@@ -247,6 +247,7 @@ class MetricsQuery:
     step_max: int | None = None
     downsample: int | None = None
     with_times: bool = False
+    with_texts: bool = False
 
     def __post_init__(self) -> None:
         if self.step_min is not None and self.step_max is not None and self.step_min > self.step_max:
@@ -262,7 +263,7 @@ class MetricTable:
     `metrics` are the columns in order; `unknown` those of them that the experiment does not have.
     `non_finite` counts, for each metric, logged values in the range (before downsampling) that are NaN or infinite.
     `times[i]`, where they were asked for, is when `steps[i]` was last logged (Unix seconds, to the millisecond), None
-    where that is not known.
+    where that is not known. `texts`, where they were asked for, are columns as `values` are, sorted by name.
     """
 
     metrics: tuple[str, ...]
@@ -273,6 +274,7 @@ class MetricTable:
     available_points: int
     query_time_ms: float
     times: tuple[float | None, ...] = ()
+    texts: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict[str, tuple[str | None, ...]])
 
     @property
     def is_downsampled(self) -> bool:

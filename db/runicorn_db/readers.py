@@ -18,9 +18,10 @@ from typing import Any, Protocol, TypeVar
 # Starting the processes costs as much as reading some ten MB.
 SMALLEST_SHARED_BYTES = 24 << 20
 _MOST_PROCESSES = 4
-_JOBS_PER_ORDER = 16
+_JOBS_PER_ORDER = 32
 _BYTES_PER_ORDER = 2 << 20
-_MESSAGES_KEPT = 12
+# As much as is read while the longest write goes on.
+_MESSAGES_KEPT = 24
 _POLL_SECONDS = 0.1
 _PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[2]);"

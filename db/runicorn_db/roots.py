@@ -17,11 +17,7 @@ from runicorn_db.text import is_unicode
 def roots(database: Database) -> list[Root]:
     """All roots, the one added first before the others."""
     with database.snapshot() as connection:
-        counts = dict(
-            connection.execute(
-                "SELECT root_id, count(*) FROM experiment WHERE missing_at IS NULL GROUP BY 1"
-            ).fetchall()
-        )
+        counts = dict(connection.execute("SELECT root_id, n FROM root_count").fetchall())
     entity = database.entities.Root
     with translated(), damage_told(), orm.db_session:
         return [

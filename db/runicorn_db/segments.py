@@ -244,15 +244,14 @@ def store_segments(connection: sqlite3.Connection, packed: Iterable[tuple[int, i
 def _pack_segment(segment: _Segment, points: Points, *, is_time: bool) -> PackedSegment:
     """What is to be stored when points, sorted by step, follow the chunks that a segment keeps."""
     size = chunks.MAX_POINTS
+    if not segment.chunks and len(points.steps) < size:
+        return _pack_tail(points, is_time=is_time)
     end = len(points.steps) // size * size
     full = [points.between(begin, begin + size) for begin in range(0, end, size)]
     tail = points.between(end, len(points.steps))
     stride = segment.stride_with(points.steps)
     chunk_steps = array("q") if stride else segment.chunk_steps_with([*full, *([tail] if tail.steps else [])])
-    is_short = not (full or segment.chunks)
-    fine = (
-        no_points() if is_short else concatenated([segment.kept_candidates(points.steps[0]), *map(extremes_of, full)])
-    )
+    fine = concatenated([segment.kept_candidates(points.steps[0]), *map(extremes_of, full)])
     columns = (
         segment.first_step if segment.chunks else points.steps[0],
         points.steps[-1],
@@ -267,13 +266,22 @@ def _pack_segment(segment: _Segment, points: Points, *, is_time: bool) -> Packed
     return PackedSegment(columns, [pack(chunk, stride, is_time=is_time) for chunk in full])
 
 
+def _pack_tail(points: Points, *, is_time: bool) -> PackedSegment:
+    """What is to be stored of a segment that has a tail alone: most runs are that short, and there are many."""
+    steps = points.steps
+    stride = stride_of(steps)
+    chunk_steps = b"" if stride else to_bytes(array("q", (steps[0], _fingerprint(steps))))
+    ends = (steps[0], steps[-1], len(steps), len(finite(points).steps))
+    return PackedSegment((*ends, stride, chunk_steps, b"", b"", pack(points, stride, is_time=is_time)), [])
+
+
 def merged(parts: Iterable[Points]) -> Points:
     """The points of all parts by step; later ones replace earlier ones."""
     values: dict[int, float] = {}
     for points in parts:
         values.update(zip(*points, strict=True))
-    steps = array("q", sorted(values))
-    return Points(steps, array("d", map(values.__getitem__, steps)))
+    steps = sorted(values)
+    return Points(array("q", steps), array("d", map(values.__getitem__, steps)))
 
 
 def concatenated(parts: Iterable[Points]) -> Points:

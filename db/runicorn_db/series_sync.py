@@ -37,6 +37,7 @@ FROM (
 )
 WHERE events_signature IS NOT {_EVENTS_MARK}
 """
+_PENDING_OF_ONE = f"{_PENDING} AND path = ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +91,17 @@ class SeriesReader:
         self._points = 0
         self._written_at = time.monotonic()
 
-    def run(self) -> Iterator[tuple[int, int]]:
-        """Yields (done, total); what was read before a stop is kept."""
+    def run(self, paths: Iterable[bytes] | None = None) -> Iterator[tuple[int, int]]:
+        """Yields (done, total), of these run directories alone where they are given.
+
+        What was read before a stop is kept.
+        """
         with self._database.snapshot() as connection:
-            pending = [_Run(*row) for row in connection.execute(_PENDING, (self._root_id,))]
+            if paths is None:
+                rows = connection.execute(_PENDING, (self._root_id,)).fetchall()
+            else:
+                rows = [row for path in paths for row in connection.execute(_PENDING_OF_ONE, (self._root_id, path))]
+        pending = [_Run(*row) for row in rows]
         yield 0, len(pending)
         # No events.jsonl at all: then runicorn.db may know the series.
         without_events = [run for run in pending if run.mark.startswith("!")]

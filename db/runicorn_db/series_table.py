@@ -15,6 +15,7 @@ from runicorn_db.query import MetricsQuery, MetricTable
 from runicorn_db.segments import TIME_ID
 from runicorn_db.series_range import LEVELS, Level, SeriesRange, points_per_candidate
 from runicorn_db.step_union import Piece, count_distinct, ends_of, joined, union
+from runicorn_db.text_series import read_texts
 
 _MIN_STEP, _MAX_STEP = -(2**63), 2**63 - 1
 # Fewer candidates than this for each step to be kept are not worth choosing from: then all points are read.
@@ -52,6 +53,7 @@ def read_table(connection: sqlite3.Connection, experiment_seq: int, query: Metri
             metric: some[metric].count - some[metric].finite_count if metric in some else 0 for metric in metrics
         },
         times=_times(connection, experiment_seq, table.steps) if query.with_times else (),
+        texts=_texts(connection, experiment_seq, table.steps) if query.with_texts else {},
         available_points=table.available,
         query_time_ms=0.0,
     )
@@ -64,6 +66,14 @@ def _times(connection: sqlite3.Connection, experiment_seq: int, steps: Sequence[
     if series.count > _MOST_FOR_EACH * len(steps):
         return tuple(series.values_at(steps))
     return _column(series.points(), steps, series)
+
+
+def _texts(
+    connection: sqlite3.Connection, experiment_seq: int, steps: Sequence[int]
+) -> dict[str, tuple[str | None, ...]]:
+    sql = "SELECT DISTINCT name FROM text_chunk WHERE experiment_seq = ? ORDER BY name"
+    names = [name for (name,) in connection.execute(sql, (experiment_seq,))]
+    return {name: tuple(map(read_texts(connection, experiment_seq, name).get, steps)) for name in names}
 
 
 def _is_any_step_in(query: MetricsQuery) -> bool:

@@ -11,8 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 
-from runicorn_db import field_values, plan, series, summaries, trash, value_names
+from runicorn_db import field_values, groups, plan, series, summaries, trash, value_names
 from runicorn_db import roots as root_table
+from runicorn_db.artifacts import MOST_RUNS, Catalogue, read_catalogue
 from runicorn_db.changing_store import ChangingStore
 from runicorn_db.cursors import write_cursor
 from runicorn_db.database import Database, Interrupt
@@ -34,6 +35,7 @@ from runicorn_db.query import (
 )
 from runicorn_db.rows import read_detail, read_rows
 from runicorn_db.text import is_unicode
+from runicorn_db.totals import count_facets
 
 
 class Store(ChangingStore):
@@ -69,6 +71,7 @@ class Store(ChangingStore):
             keys = plan.find_page(connection, query)
             experiments = tuple(row for row in read_rows(connection, keys.keys, values) if row is not None)
             next_cursor = write_cursor(query, experiments[-1], keys.value) if keys.has_more else None
+            snapshot = Snapshot(array("q", keys.keys))
         return Page(
             experiments=experiments,
             total=keys.total,
@@ -76,7 +79,7 @@ class Store(ChangingStore):
             per_page=query.per_page,
             next_cursor=next_cursor,
             query_time_ms=_milliseconds_since(began),
-            snapshot=Snapshot(array("q", keys.keys)),
+            snapshot=snapshot,
         )
 
     def ids(self, query: ExperimentQuery, *, interrupt: Interrupt | None = None) -> Snapshot:
@@ -163,6 +166,34 @@ class Store(ChangingStore):
             summary = summaries.summarise(connection, query)
         return replace(summary, query_time_ms=_milliseconds_since(began))
 
+    def groups(
+        self, query: ExperimentQuery, by: groups.GroupBy, *, interrupt: Interrupt | None = None
+    ) -> groups.Groups:
+        """Everything that matches in groups, with the exact total, from one snapshot; paging and order are ignored."""
+        with self.database.snapshot(interrupt) as connection:
+            return groups.read_groups(connection, query, by)
+
+    def group_members(
+        self,
+        query: ExperimentQuery,
+        by: groups.GroupBy,
+        *,
+        told: groups.Told | None = None,
+        interrupt: Interrupt | None = None,
+    ) -> groups.GroupMembers:
+        """The groups, and in order who belongs to each, from one snapshot.
+
+        The groups are known sooner: `told` is called then, in the thread that asks.
+        """
+        with self.database.snapshot(interrupt) as connection:
+            return groups.read_members(connection, query, by, interrupt, told)
+
+    def artifacts(self) -> Catalogue:
+        """Those stored in the roots, and what the newest runs made and took, as their files say now."""
+        everything = self.ids(ExperimentQuery())
+        runs = [run for run in self.rows(everything[:MOST_RUNS]) if run is not None]
+        return read_catalogue(self.root_names(), runs, total=len(everything))
+
     def stamp(self) -> str | None:
         """Another text after every change to the index, whoever made it; None where that cannot be told.
 
@@ -173,7 +204,9 @@ class Store(ChangingStore):
     def health(self) -> Health:
         with self.database.snapshot() as connection:
             (version,) = connection.execute("PRAGMA user_version").fetchone()
-            (experiments,) = connection.execute("SELECT count(*) FROM experiment WHERE live = 1").fetchone()
+            experiments = count_facets(connection, None, ())
+            # The counters can be read where what they count cannot.
+            connection.execute("SELECT * FROM experiment LIMIT 1").fetchone()
         try:
             size = self.path.stat().st_size
         except OSError as error:

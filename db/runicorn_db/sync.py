@@ -119,7 +119,7 @@ class RootSync:
         """Scan, list, read the series of everything that changed in the root, and measure it."""
         scan = _Scan()
         is_complete, missing = True, 0
-        changed: list[tuple[FoundRun, str]] = []
+        changed: Sequence[tuple[FoundRun, str | None]] = []
         try:
             known = self._known()
             self._looks = Looks(self._path, _seen(known) if is_thorough else {}, self._check)
@@ -131,14 +131,14 @@ class RootSync:
                 signature = self._shared_signature
             is_shared_changed = signature != self._shared_signature
             changed = self._changed(scan, known, is_thorough=is_thorough, is_shared_changed=is_shared_changed)
-            doubtful = {run.path for run, now in changed if run.path in known and not is_run(now)}
+            doubtful = {run.path for run, now in changed if now is not None and not is_run(now)}
             if doubtful:
                 # They may be no run directories any more: found anew, as if they had not been known.
                 scan = _Scan()
                 if not self._scan(scan, known.keys() - doubtful):
                     return SyncReport()
                 changed = self._changed(scan, known, is_thorough=is_thorough, is_shared_changed=is_shared_changed)
-            self._list(changed, scan)
+            self._list(changed, scan.problems, on_disk=scan.paths)
             missing = self._mark_missing(scan, known)
             self._read_series()
             self._judge()
@@ -163,10 +163,8 @@ class RootSync:
 
     def look_at(self, paths: Iterable[bytes]) -> SyncReport:
         """Read only these run directories again, where they changed: cheap enough for every other second."""
-        known = self._known()
-        runs = [FoundRun(path, b"/.recycle/" in b"/" + path) for path in paths if path in known]
-        # Other directories were not looked at: those the index knows are taken to be there.
-        scan = _Scan(found=[FoundRun(path) for path in known])
+        known = self._known(paths)
+        runs = [FoundRun(path, b"/.recycle/" in b"/" + path) for path in known]
         is_complete = True
         try:
             changed = [
@@ -179,8 +177,9 @@ class RootSync:
                 )
             ]
             if changed:
-                self._list(self._without_grown(changed, known), scan)
-                self._read_series()
+                # Other directories were not looked at: those the index knows are taken to be there.
+                self._list(self._without_grown(changed, known), [], on_disk=None)
+                self._read_series([run.path for run, _ in changed])
             self._judge()
         except _Stopped:
             is_complete = False
@@ -257,7 +256,8 @@ class RootSync:
                 (state, problem, os.access(self._path, os.W_OK), self._root_id),
             )
 
-    def _known(self) -> dict[bytes, _Known]:
+    def _known(self, paths: Iterable[bytes] | None = None) -> dict[bytes, _Known]:
+        """The run directories that the index knows, or those of them with these paths."""
         sql = (
             "SELECT run_directory.path, run_directory.id, signature, missing_at IS NOT NULL,"
             " recorded_status = 'running',"
@@ -266,33 +266,37 @@ class RootSync:
             " (SELECT 1 FROM experiment AS holder WHERE holder.id = run_directory.id AND missing_at IS NULL)"
             " FROM run_directory LEFT JOIN experiment ON seq = experiment_seq WHERE run_directory.root_id = ?"
         )
+        keys: Sequence[tuple[int] | tuple[int, bytes]] = [(self._root_id,)]
+        if paths is not None:
+            sql += " AND run_directory.path = ?"
+            keys = [(self._root_id, path) for path in paths]
         with self._database.snapshot() as connection:
             return {
                 path: _Known(name, "" if is_free else signature, bool(is_missing), bool(is_running))
-                for path, name, signature, is_missing, is_running, is_free in connection.execute(sql, (self._root_id,))
+                for key in keys
+                for path, name, signature, is_missing, is_running, is_free in connection.execute(sql, key)
             }
 
     def _changed(
         self, scan: _Scan, known: dict[bytes, _Known], *, is_thorough: bool, is_shared_changed: bool
-    ) -> list[tuple[FoundRun, str]]:
-        """The runs to read (again), each with the signature its files have now."""
+    ) -> list[tuple[FoundRun, str | None]]:
+        """The runs to read (again), each with the signature its files have now, None where it is not known yet."""
         if is_shared_changed:
             self._shared_before.pop(self._path, None)
-        changed: list[tuple[FoundRun, str]] = []
+        changed: list[tuple[FoundRun, str | None]] = [(run, None) for run in scan.found if run.path not in known]
         settled: list[tuple[bytes, str]] = []
         for begin in range(0, len(scan.found), _RUNS_PER_LOOK):
             self._check()
             runs = [
-                (run, before, *(before.signature if before else "").rpartition("|")[::2])
+                (run, before, *before.signature.rpartition("|")[::2])
                 for run in scan.found[begin : begin + _RUNS_PER_LOOK]
-                if not (before := known.get(run.path))
-                or is_thorough
-                or not self._looks_unchanged(run, before, is_shared_changed)
+                if (before := known.get(run.path))
+                and (is_thorough or not self._looks_unchanged(run, before, is_shared_changed))
             ]
             signatures = self._looks.signatures([(run.path, seen) for run, _, seen, _ in runs])
             for (run, before, seen, mark), signature in zip(runs, signatures, strict=True):
-                is_as_shared = not is_shared_changed or (before and mark == self._shared().mark(before.id))
-                if before is None or before.is_missing or not is_same(seen, signature) or not is_as_shared:
+                is_as_shared = not is_shared_changed or mark == self._shared().mark(before.id)
+                if before.is_missing or not is_same(seen, signature) or not is_as_shared:
                     changed.append((run, signature))
                 elif signature != seen:
                     settled.append((run.path, f"{signature}|{mark}"))
@@ -309,15 +313,20 @@ class RootSync:
 
     # --- list
 
-    def _list(self, changed: Sequence[tuple[FoundRun, str]], scan: _Scan) -> None:
+    def _list(
+        self,
+        changed: Sequence[tuple[FoundRun, str | None]],
+        problems: list[FileProblem],
+        *,
+        on_disk: Container[bytes] | None,
+    ) -> None:
         done = 0
         self._report("list", done, len(changed))
         if not changed:
             return
-        on_disk = scan.paths
         # Names begin with the time in all versions: the newest are what a list shows first.
         newest_first = sorted(changed, key=lambda item: item[0].path.rpartition(b"/")[2], reverse=True)
-        with closing(self._read(newest_first, scan.problems)) as reading:
+        with closing(self._read(newest_first, problems)) as reading:
             while part := list(islice(reading, _RUNS_PER_WRITE if done else _RUNS_AT_FIRST)):
                 runs = [run for run in part if run is not None]
                 with self._database.writing() as connection:
@@ -327,10 +336,15 @@ class RootSync:
                 self._check()
         self._check()
 
-    def _read(self, changed: Sequence[tuple[FoundRun, str]], problems: list[FileProblem]) -> Generator[ReadRun | None]:
+    def _read(
+        self, changed: Sequence[tuple[FoundRun, str | None]], problems: list[FileProblem]
+    ) -> Generator[ReadRun | None]:
         """Each run in its turn, None where it is unreadable."""
         shared = self._shared()
-        jobs = [RunJob(number=number, root=self._path, found=found) for number, (found, _) in enumerate(changed)]
+        jobs = [
+            RunJob(number=number, root=self._path, found=found, is_known=signature is not None)
+            for number, (found, signature) in enumerate(changed)
+        ]
         early: dict[int, RunPiece] = {}
         following = 0
         with closing(self._readers.read(jobs, [_RUN_BYTES] * len(jobs), self._controls.should_stop)) as pieces:
@@ -344,7 +358,8 @@ class RootSync:
                         yield None
                     else:
                         record = record_of(found, piece.files, shared=shared)
-                        yield ReadRun(record=record, signature=_with_mark(signature, shared, record.id))
+                        seen = _with_mark(signature or piece.signature or "", shared, record.id)
+                        yield ReadRun(record=record, signature=seen, measured=piece.measured)
 
     def _mark_missing(self, scan: _Scan, known: dict[bytes, _Known]) -> int:
         """Hide what is no longer on disk; where a folder could not be listed nothing is known of what lies in it."""
@@ -366,11 +381,11 @@ class RootSync:
 
     # --- series
 
-    def _read_series(self) -> None:
+    def _read_series(self, paths: Sequence[bytes] | None = None) -> None:
         reader = SeriesReader(
             self._database, self._root_id, self._path, self._open_shared, self._controls.should_stop, self._readers
         )
-        for done, total in reader.run():
+        for done, total in reader.run(paths):
             self._report("series", done, total)
         self._check()
 

@@ -6,7 +6,8 @@ import sqlite3
 import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import accumulate, pairwise, repeat
+from itertools import accumulate, repeat
+from operator import sub
 from typing import NamedTuple, overload
 
 import msgspec
@@ -161,7 +162,7 @@ def _parts(texts: dict[int, str]) -> Iterator[tuple[dict[int, str], bool]]:
 def _pack(texts: dict[int, str]) -> bytes:
     steps = array("q", texts)
     stride = stride_of(steps)
-    differences = [stride] if stride else [after - before for before, after in pairwise(steps)]
+    differences = [stride] if stride else list(map(sub, steps[1:], steps))
     numbers = {text: number for number, text in enumerate(dict.fromkeys(texts.values()))}
     of_steps = array("H", map(numbers.__getitem__, texts.values()))
     packed = _Packed(steps[0], len(steps), to_bytes(array("Q", differences)), list(numbers), to_bytes(of_steps))

@@ -106,8 +106,9 @@ class Watcher:
             return None
 
     def _look_at_running(self) -> SyncReport | None:
+        # Root by root: in that order SQLite takes the index of what is running.
         sql = (
-            "SELECT root.path, experiment.path FROM experiment JOIN root ON root.id = root_id"
+            "SELECT root.path, experiment.path FROM root CROSS JOIN experiment ON root.id = root_id"
             " WHERE recorded_status = 'running' AND live = 1"
         )
         chosen = None if self._roots is None else {path_of(self._store.database, root) for root in self._roots}

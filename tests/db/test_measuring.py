@@ -18,11 +18,14 @@ from tests.db.runs import CREATED, append_events, write_json, write_run
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
+    """Run directories that hold more than a look at their small files would take."""
     folder = tmp_path / "root"
     for number, name in enumerate("abc"):
         run = write_run(folder, name, created_at=CREATED + number, steps=[{"loss": 1.0}])
         (run / "checkpoints/deep").mkdir(parents=True)
         (run / "checkpoints/deep/weights.bin").write_bytes(b"x" * 1000 * (number + 1))
+        for shard in range(20):
+            (run / f"checkpoints/deep/{shard}.idx").touch()
     return folder
 
 
@@ -64,6 +67,25 @@ def test_sizes_come_after_everything_else(store: Store, root: Path) -> None:
     assert list(sizes) == ["scan", "list", "series", "measure"]
     for name in "abc":
         assert measured(store, name) == on_disk(root, name)
+
+
+def test_a_small_directory_is_measured_as_it_is_listed(store: Store, root: Path) -> None:
+    (write_run(root, "small", steps=[{"loss": 1.0}]) / "media").mkdir()
+    write_running(root)
+    sizes: dict[str, dict[str, int | None]] = {}
+
+    def note(progress: SyncProgress) -> None:
+        found = store.find(ExperimentQuery()).experiments
+        sizes.setdefault(progress.phase, {}).update({run.id: run.size_bytes for run in found})
+
+    sync(store, progress=note)
+    assert sizes["series"]["small"] == on_disk(root, "small")[0]
+    assert sizes["series"]["running"] == on_disk(root, "running")[0]
+    assert sizes["series"]["a"] is None
+    assert measured(store, "small") == on_disk(root, "small")
+    (run_of(root, "small") / "notes.txt").write_bytes(b"x" * 100)
+    sync(store)
+    assert measured(store, "small") == on_disk(root, "small")
 
 
 def test_sizes_can_be_asked_for_and_sorted_by(store: Store) -> None:

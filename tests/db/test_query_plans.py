@@ -6,6 +6,7 @@ import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -204,3 +205,29 @@ def test_one_experiment_is_looked_up_by_its_id(store: Store) -> None:
         read_detail(listener, "run_1")  # type: ignore[arg-type]
         assert len(listener.asked) == 3
         assert not any("SCAN experiment" in found for found in listener.plans_of(""))
+
+
+def test_health_takes_no_longer_in_a_larger_index(tmp_path: Path) -> None:
+    def steps(count: int) -> int:
+        """How many instructions SQLite takes for it."""
+        taken = 0
+
+        def step() -> int:
+            nonlocal taken
+            taken += 1
+            return 0
+
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        with Store(folder / "index.db") as store:
+            model.add_roots(store, folder)
+            model.insert(store, [Row(id=f"run_{number}", created_at=float(number)) for number in range(count)])
+            assert store.health().experiments == count
+            with store.database.snapshot() as connection:
+                connection.set_progress_handler(step, 1)
+            store.health()
+            with store.database.snapshot() as connection:
+                connection.set_progress_handler(None, 0)
+        return taken
+
+    assert 0 < steps(900) < steps(9) * 1.2

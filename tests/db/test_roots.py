@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from runicorn_db.errors import InvalidQuery, UnknownRoot
+from runicorn_db.errors import InvalidQuery, QueryFailed, UnknownRoot
 from runicorn_db.query import ExperimentQuery
 from runicorn_db.store import Store
 from runicorn_db.sync import sync
@@ -176,3 +176,48 @@ def test_what_a_removed_root_held_first_appears_in_the_root_that_has_a_copy(stor
     store.remove_root("original")
     sync(store)
     assert store.get("run_1").experiment.root == "copy"
+
+
+def test_a_root_counts_what_it_has_on_disk_whatever_happens_to_it(store: Store, tmp_path: Path) -> None:
+    paths = [folder(tmp_path, name) for name in ("one", "two")]
+    for path in paths:
+        store.add_root(path)
+        for number in range(3):
+            write_run(path, f"{path.name}{number}")
+
+    def synced() -> list[int]:
+        sync(store)
+        counted = [root.experiments for root in store.roots()]
+        sql = "SELECT count(*) FROM experiment WHERE missing_at IS NULL GROUP BY root_id ORDER BY root_id"
+        with store.database.snapshot() as connection:
+            assert counted == [number for (number,) in connection.execute(sql)]
+        return counted
+
+    assert synced() == [3, 3]
+    store.delete(["one0"], source="cli", reason="x")
+    assert synced() == [3, 3]
+    (gone,) = paths[0].rglob("one1")
+    gone.rename(tmp_path / "aside")
+    assert synced() == [2, 3]
+    (tmp_path / "aside").rename(gone)
+    assert synced() == [3, 3]
+    # The run moves to the other root.
+    (moved,) = paths[0].rglob("one2")
+    moved.rename(moved.parent / "aside")
+    write_run(paths[1], "one2")
+    assert synced()
+    store.remove_root("one")
+    assert synced() == [4]
+    store.add_root(paths[0])
+    assert [root.experiments for root in store.roots()] == [4, 0]
+    assert synced() == [4, 2]
+
+
+def test_roots_that_damage_made_alike_are_told_as_damage(tmp_path: Path) -> None:
+    index = tmp_path / "index.db"
+    with Store(index) as store:
+        store.add_root(folder(tmp_path, "a"), "the first")
+        store.add_root(folder(tmp_path, "b"), "the other")
+    index.write_bytes(index.read_bytes().replace(b"the other", b"the first"))
+    with Store(index) as store, pytest.raises(QueryFailed, match="damaged values"):
+        store.roots()

@@ -5,6 +5,7 @@ import sqlite3
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from runicorn_db import chunks, segments, series
 from runicorn_db.chunks import Points, no_points
 from runicorn_db.database import migrations
 from runicorn_db.query import MetricsQuery, MetricTable
-from runicorn_db.series import SeriesBatch
+from runicorn_db.series import SeriesBatch, TextPoint
 
 Timed = list[tuple[int, float | None]]
 
@@ -94,6 +95,22 @@ def test_times_come_only_where_they_are_asked_for(connection):
     query = MetricsQuery(experiment_id="one")
     assert series.read_table(connection, 1, query).times == ()
     assert read(connection).times == (1.5, 2.5)
+
+
+def test_texts_are_columns_beside_the_values_where_they_are_asked_for(connection):
+    points = Points(array("q", [1, 2, 4]), array("d", [0.5, 0.25, 0.125]))
+    texts = [TextPoint("stage", 1, "warmup"), TextPoint("stage", 4, "train"), TextPoint("note", 3, "no metric here")]
+    series.append(connection, 1, SeriesBatch(points={"loss": points}, texts=texts))
+    query = MetricsQuery(experiment_id="one", with_texts=True)
+
+    table = series.read_table(connection, 1, query)
+    assert table.texts == {"note": (None, None, None), "stage": ("warmup", None, "train")}
+    assert list(table.texts) == ["note", "stage"]
+    assert series.read_table(connection, 1, replace(query, downsample=1)).texts == {
+        "note": (None,),
+        "stage": ("train",),
+    }
+    assert read(connection).texts == {}
 
 
 def test_a_few_times_of_a_long_series_are_found_and_the_others_left_alone(connection):

@@ -63,6 +63,25 @@ def test_curves_of_running_experiments_grow_without_a_full_look(store: Store, ro
         watcher.stop()
 
 
+def test_a_look_at_what_is_running_goes_through_nothing_else(store: Store, root: Path) -> None:
+    sync(store)
+    append_events(root / "vision/resnet/runs/running", [{"loss": 2.0}], first=2)
+    asked: list[str] = []
+    with store.database.snapshot() as connection:
+        connection.set_trace_callback(asked.append)
+    report = Watcher(store)._look_at_running()
+    with store.database.snapshot() as connection:
+        connection.set_trace_callback(None)
+        questions = [text for text in asked if "run_directory" in text or "recorded_status" in text]
+        plans = [row[3] for text in questions for row in connection.execute(f"EXPLAIN QUERY PLAN {text}")]
+    assert report is not None
+    assert report.changed == 1
+    assert any("experiment_running" in plan for plan in plans)
+    for plan in plans:
+        assert "experiment_running" in plan or not plan.startswith(("SCAN experiment", "SCAN run_directory"))
+        assert "experiment_running" in plan or "(root_id=?)" not in plan
+
+
 def test_new_and_vanished_experiments_come_with_the_next_full_look(store: Store, root: Path) -> None:
     watcher, reports = watching(store)
     try:

@@ -7,8 +7,8 @@ import re
 from collections import deque
 from collections.abc import Container, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from runicorn_db.sources.files import FileProblem, Unreadable, reason_of
 
@@ -17,10 +17,11 @@ _RUN_FILES = (b"meta.json", b"status.json")
 _OTHER_RUN_FILES = frozenset({b"events.jsonl", b"summary.json", b"logs.txt", b"assets.json", b".deleted"})
 _MADE_ID = re.compile(rb"\d{8}_\d{6}_[a-f0-9]{6}")
 _ENTRIES_AT_ONCE = 5000
+# What a tracker itself writes, and a little more.
+_FEW_ENTRIES = 16
 
 
-@dataclass(frozen=True, slots=True)
-class FoundRun:
+class FoundRun(NamedTuple):
     """A run directory: its path below the root, and whether it lies in 0.7's `.recycle`."""
 
     path: bytes
@@ -145,8 +146,19 @@ def measure(root: str, path: bytes) -> tuple[int, int]:
     return deque(measuring(root, path), maxlen=1).pop()
 
 
+def measure_small(root: str, path: bytes) -> tuple[int, int] | None:
+    """What `measure` finds, None where that takes longer than to read the small files of a run."""
+    found = _measuring(root, path, _FEW_ENTRIES)
+    measured = next(found)
+    return measured if next(found, None) is None else None
+
+
 def measuring(root: str, path: bytes) -> Iterator[tuple[int, int]]:
     """What `measure` found so far, now and then, and at the end all of it: a large tree takes long."""
+    return _measuring(root, path, _ENTRIES_AT_ONCE)
+
+
+def _measuring(root: str, path: bytes, at_once: int) -> Iterator[tuple[int, int]]:
     size = count = seen = 0
     waiting = [os.fsencode(root) + b"/" + path]
     while waiting:
@@ -154,7 +166,7 @@ def measuring(root: str, path: bytes) -> Iterator[tuple[int, int]]:
         with suppress(OSError), os.scandir(waiting.pop()) as entries:
             for entry in entries:
                 seen += 1
-                if seen % _ENTRIES_AT_ONCE == 0:
+                if seen % at_once == 0:
                     yield size, count
                 if entry.is_dir(follow_symlinks=False):
                     waiting.append(entry.path)

@@ -10,6 +10,7 @@ import os
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from typing import NamedTuple
 
 from runicorn_db.chunks import Points, no_points
@@ -128,7 +129,7 @@ def _is_inside_long_line(descriptor: int, offset: int, longest_line: int) -> boo
 
 
 class _Block(NamedTuple):
-    """Whole lines, and where they end; `long_lines` are the numbers of those that are left out."""
+    """Whole lines with their newlines, and where they end; `long_lines` are the numbers of those that are left out."""
 
     lines: list[bytes]
     long_lines: list[int]
@@ -167,12 +168,12 @@ class _Reader:
         data = self._kept + data
         end = data.rfind(b"\n") + 1
         self._kept = data[end:]
-        lines = data[: end - 1].split(b"\n") if end else []
+        lines = BytesIO(data[:end]).readlines()
         long_lines: list[int] = []
         # A block is no longer than the longest line: only its first line, begun in earlier blocks, can be too long.
-        if lines and len(lines[0]) > self._longest_line:
+        if lines and len(lines[0]) > self._longest_line + 1:
             long_lines.append(self._line + 1)
-            lines[0] = b""
+            lines[0] = b"\n"
         self._line += len(lines)
         if len(self._kept) > self._longest_line:
             long_lines.append(self._line + 1)

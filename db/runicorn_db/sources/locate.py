@@ -29,12 +29,24 @@ def default_root(environ: Mapping[str, str], cwd: Path) -> DefaultRoot | None:
     """
     if named := environ.get("RUNICORN_DIR"):
         return DefaultRoot(path=_resolve(named, environ, cwd), origin="RUNICORN_DIR")
-    config, _ = read_json_object(os.fsencode(configuration_directory(environ) / "config.json"))
-    configured = config.get("user_root_dir")
-    if isinstance(configured, str) and configured.strip() and "\0" not in configured:
-        return DefaultRoot(path=_resolve(configured.strip(), environ, cwd), origin="user_root_dir")
+    if configured := configured_root(environ):
+        return DefaultRoot(path=_resolve(configured, environ, cwd), origin="user_root_dir")
     local = cwd / ".runicorn"
     return DefaultRoot(path=local.resolve(), origin="current directory") if local.is_dir() else None
+
+
+def configured_root(environ: Mapping[str, str]) -> str | None:
+    """`user_root_dir` of Runicorn's config.json as it stands there, None where it says nothing."""
+    config, _ = read_json_object(os.fsencode(configuration_file(environ)))
+    configured = config.get("user_root_dir")
+    if isinstance(configured, str) and configured.strip() and "\0" not in configured:
+        return configured.strip()
+    return None
+
+
+def configuration_file(environ: Mapping[str, str]) -> Path:
+    """The original Runicorn's config.json."""
+    return configuration_directory(environ) / "config.json"
 
 
 def configuration_directory(environ: Mapping[str, str], platform: str = sys.platform) -> Path:

@@ -10,22 +10,23 @@ import pickle
 import signal
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import NamedTuple
 
 from runicorn_db.series import PackedSeries, SeriesBatch, pack
-from runicorn_db.sources.directories import measuring
+from runicorn_db.sources.directories import measure_small, measuring
 from runicorn_db.sources.events import EventBatch, Position, Skipped, joined, read_events
 from runicorn_db.sources.files import Unreadable
 from runicorn_db.sources.runicorn import FoundRun, RunFiles, read_files
+from runicorn_db.sources.signatures import full_signature
 
 # In points.
 _WEIGHT_PER_MESSAGE = 50_000
 
+# Jobs and pieces are plain tuples, for very many of them pass from one process to the other.
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventsJob:
+
+class EventsJob(NamedTuple):
     """A file to be read from `position` on; `number` tells the answer from others."""
 
     number: int
@@ -67,14 +68,22 @@ class EventsJob:
 
     def after(self, piece: EventsPiece) -> EventsJob:
         """What is left to read after `piece`."""
-        return self if piece.position is None else replace(self, position=piece.position)
+        return self if piece.position is None else self._replace(position=piece.position)
+
+
+class Measured(NamedTuple):
+    """Bytes and files of a run directory, and how long it took to count them."""
+
+    size_bytes: int
+    file_count: int
+    seconds: float
 
 
 class EventsPiece(NamedTuple):
     """What comes next in the file of a job, up to `position` (None: nothing new).
 
     Either `packed`, the whole series as far as it was read, or what is to be `added` to it. `problem`: why nothing
-    more can be read of the file. A plain tuple, for very many of them pass from one process to the other.
+    more can be read of the file.
     """
 
     number: int
@@ -88,36 +97,47 @@ class EventsPiece(NamedTuple):
     is_last: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunJob:
-    """A run directory of which the small files are to be read."""
+class RunJob(NamedTuple):
+    """A run directory of which the small files are to be read; one that is not known is looked at and measured too."""
 
     number: int
     root: str
     found: FoundRun
+    is_known: bool
 
     def read(self) -> Iterator[RunPiece]:
+        # Before the files are read: then a change meanwhile shows.
+        signature = None if self.is_known else full_signature(self.root, self.found.path)
         try:
-            yield RunPiece(number=self.number, files=read_files(self.root, self.found))
+            files = read_files(self.root, self.found)
         except Unreadable as error:
             yield RunPiece(number=self.number, problem=error.reason)
+            return
+        began = time.monotonic()
+        size = None if self.is_known else measure_small(self.root, self.found.path)
+        measured = None if size is None else Measured(*size, time.monotonic() - began)
+        yield RunPiece(number=self.number, files=files, signature=signature, measured=measured)
 
     def after(self, piece: RunPiece) -> RunJob:
         return self
 
 
 class RunPiece(NamedTuple):
-    """The small files of a run directory, or why they cannot be read."""
+    """The small files of a run directory, or why they cannot be read; and how it looked before, where it was new.
+
+    `measured`: None where the directory was known, or is large.
+    """
 
     number: int
     files: RunFiles | None = None
     problem: str | None = None
-    weight: int = _WEIGHT_PER_MESSAGE // 16
+    signature: str | None = None
+    measured: Measured | None = None
+    weight: int = _WEIGHT_PER_MESSAGE // 32
     is_last: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MeasureJob:
+class MeasureJob(NamedTuple):
     """A run directory to be measured."""
 
     number: int

@@ -39,7 +39,7 @@ def taken(lines: list[bytes], *, one_by_one: bool) -> tuple[Any, ...]:
     last = None
     for number, part in enumerate([[line] for line in lines] if one_by_one else [lines], 1):
         columns = EventColumns()
-        columns.read(part, number)
+        columns.read([line + b"\n" for line in part], number)
         for name, column in columns.points.items():
             points.setdefault(name, []).extend(zip(column.steps, map(repr, column.values), strict=True))
         for name, step, text in columns.texts:
@@ -75,14 +75,15 @@ def test_times_are_of_lines_that_hold_a_metric() -> None:
         {"ts": 4.5, "type": "log", "data": {"global_step": 3, "loss": 0.5}},
         {"type": "metrics", "data": {"global_step": 4, "loss": 0.5}},
     ]
-    columns.read([json.dumps(line).encode() for line in lines], 1)
+    columns.read([json.dumps(line).encode() + b"\n" for line in lines], 1)
     assert list(zip(*columns.times, strict=True)) == [(1, 1.5), (1, 2.5)]
 
 
 @pytest.mark.parametrize("index", [0, -1, slice(1, None)])
 def test_texts_are_a_sequence_of_points(index: int | slice) -> None:
     columns = EventColumns()
-    columns.read([b'{"type": "metrics", "data": {"global_step": %d, "note": "n%d"}}' % (n, n) for n in range(3)], 1)
+    lines = [b'{"type": "metrics", "data": {"global_step": %d, "note": "n%d"}}\n' % (n, n) for n in range(3)]
+    columns.read(lines, 1)
     expected = [("note", 0, "n0"), ("note", 1, "n1"), ("note", 2, "n2")]
     assert list(columns.texts) == expected
     assert len(columns.texts) == 3

@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from runicorn_db.sources.locate import DefaultRoot, configuration_directory, default_root
+from runicorn_db.sources.locate import (
+    DefaultRoot,
+    configuration_directory,
+    configuration_file,
+    configured_root,
+    default_root,
+)
 
 
 def write_config(home: Path, content: str) -> None:
@@ -51,6 +57,14 @@ def test_xdg_config_home_is_used(tmp_path: Path, environ: dict[str, str]) -> Non
     (tmp_path / "xdg/runicorn/config.json").write_text(json.dumps({"user_root_dir": "/data/runs"}))
     found = default_root({**environ, "XDG_CONFIG_HOME": str(tmp_path / "xdg")}, tmp_path)
     assert found == DefaultRoot(path=Path("/data/runs"), origin="user_root_dir")
+
+
+def test_what_the_configuration_says_is_told_as_it_stands_there(tmp_path: Path, environ: dict[str, str]) -> None:
+    assert configured_root(environ) is None
+    write_config(tmp_path, json.dumps({"user_root_dir": " ~/my runs "}))
+
+    assert configured_root(environ) == "~/my runs"
+    assert configuration_file(environ).is_file()
 
 
 def test_a_file_called_runicorn_is_no_root(tmp_path: Path, environ: dict[str, str]) -> None:
