@@ -15,8 +15,13 @@ MAX_TARGET = 2048
 """Characters of a request's target that are written, fewer where many of them have to be escaped."""
 
 _MAX_METHOD = 32
+_MAX_SENTENCE = select.PIPE_BUF // 4 - 1
 _MOST_ESCAPED = 6
 """Characters that one may take when it is escaped."""
+
+
+_writing = threading.Lock()
+"""One line at a time: the room that there is for one may be the last."""
 
 
 class Log:
@@ -24,26 +29,16 @@ class Log:
 
     def __init__(self, write_line: Callable[[Exchange, str], str]) -> None:
         self._write_line = write_line
-        self._lock = threading.Lock()
         self._lost = 0
 
     def observe(self, exchange: Exchange) -> None:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         line = self._write_line(exchange, now)
-        # One at a time: the room that there is for one line may be the last.
-        with self._lock:
-            if not _has_room():
+        with _writing:
+            if not _write(line):
                 self._lost += 1
-                return
-            try:
-                sys.stderr.write(line + "\n")
-                if self._lost and _has_room():
-                    lost, self._lost = self._lost, 0
-                    sys.stderr.write(json.dumps({"time": now, "lost": lost}) + "\n")
-                sys.stderr.flush()
-            except (OSError, ValueError):
-                # Whoever read the log has gone; the server stays.
-                pass
+            elif self._lost and _write(json.dumps({"time": now, "lost": self._lost})):
+                self._lost = 0
 
 
 def access_log(style: str) -> Observer | None:
@@ -51,6 +46,25 @@ def access_log(style: str) -> Observer | None:
     if style == "off":
         return None
     return Log(_text if style == "text" else _json).observe
+
+
+def say(sentence: str) -> None:
+    """A line on stderr between those of the log, which nobody has to read either."""
+    with _writing:
+        _write(sentence[:_MAX_SENTENCE])
+
+
+def _write(line: str) -> bool:
+    """Whether there was room for the line."""
+    if not _has_room():
+        return False
+    try:
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        # Whoever read it has gone; the server stays.
+        pass
+    return True
 
 
 def _has_room() -> bool:

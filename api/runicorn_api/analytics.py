@@ -18,7 +18,7 @@ class Summary:
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         query = contract.read_filters(req.query_string)
         watch_clock(req, query.filter)
-        summary = self._readers.rows(lambda: self._store.summary(query))
+        summary = self._readers.searches(lambda: self._store.summary(query))
         answers.send(resp, answers.write_summary(summary))
 
     on_head = on_get

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict
 
 import falcon
@@ -30,6 +30,8 @@ JSON_UTF8 = "application/json; charset=utf-8"
 
 BATCH_FIELDS = ("id", "created_at", "source", "reason", "query", "count", "remaining", "size_bytes")
 """What the trash says of a deletion batch, in this order."""
+
+Column = Sequence[float | str | None]
 
 _ROWS_AT_ONCE = 1024
 
@@ -88,9 +90,10 @@ def write_detail(detail: ExperimentDetail) -> dict[str, object]:
 def write_table(table: MetricTable, query: MetricsQuery, *, max_bytes: float = MAX_BODY_BYTES) -> dict[str, object]:
     """Raises HTTPError 400 as soon as the rows are known to take more than `max_bytes`."""
     has_range = query.step_min is not None or query.step_max is not None
+    columns = [(STEP_COLUMN, table.steps), *((name, table.values[name]) for name in table.metrics)]
     return {
         "columns": [STEP_COLUMN, *table.metrics],
-        "rows": _write_rows(table, max_bytes),
+        "rows": write_rows(columns, max_bytes=max_bytes),
         "query_time_ms": _milliseconds(table.query_time_ms),
         "total_points": len(table.steps),
         "available_points": table.available_points,
@@ -103,17 +106,25 @@ def write_table(table: MetricTable, query: MetricsQuery, *, max_bytes: float = M
     }
 
 
-def _write_rows(table: MetricTable, max_bytes: float) -> msgspec.Raw:
-    # In parts, with a moment for other threads after each: while one is made none of them can run.
-    columns: dict[bytes, Sequence[float | None]] = {to_json(STEP_COLUMN): table.steps}
-    for name in table.metrics:
+def write_rows(
+    columns: Iterable[tuple[str, Column]], *, texts: Collection[str] = (), max_bytes: float = MAX_BODY_BYTES
+) -> msgspec.Raw:
+    """Rows of these columns, the first of which says how many; `texts` names those with texts among their values.
+
+    Raises HTTPError 400 as soon as they are known to take more than `max_bytes`.
+    """
+    named: dict[bytes, Column] = {}
+    for name, column in columns:
         # A name must not stand twice in an object, nor a metric that nobody has in the place of the step.
-        columns.setdefault(to_json(name), table.values[name])
-    keys = [(b"," if number else b"{") + name + b":" for number, name in enumerate(columns)]
+        named.setdefault(to_json(name), column)
+    keys = [(b"," if number else b"{") + name + b":" for number, name in enumerate(named)]
+    with_texts = set(map(to_json, texts))
+    has_texts = [name in with_texts for name in named]
     parts: list[bytes] = []
     size = 0
-    for start in range(0, len(table.steps), _ROWS_AT_ONCE):
-        part = _rows_json(keys, [column[start : start + _ROWS_AT_ONCE] for column in columns.values()])
+    # In parts, with a moment for other threads after each: while one is made none of them can run.
+    for start in range(0, len(next(iter(named.values()), ())), _ROWS_AT_ONCE):
+        part = _rows_json(keys, [column[start : start + _ROWS_AT_ONCE] for column in named.values()], has_texts)
         size += len(part)
         if size > max_bytes:
             raise too_large("use downsample")
@@ -123,14 +134,14 @@ def _write_rows(table: MetricTable, max_bytes: float) -> msgspec.Raw:
     return msgspec.Raw(b"".join([b"[", *parts[1:], b"]"]))
 
 
-def _rows_json(keys: Sequence[bytes], columns: Sequence[Sequence[float | None]]) -> bytes:
+def _rows_json(keys: Sequence[bytes], columns: Sequence[Column], has_texts: Sequence[bool]) -> bytes:
     """Rows as JSON objects, in which each value of a column stands after its key: without an object for each row."""
     count, width = len(columns[0]), 2 * len(columns) + 1
     pieces = [b"},"] * (width * count)
-    for number, (key, column) in enumerate(zip(keys, columns, strict=True)):
+    for number, (key, column, has_text) in enumerate(zip(keys, columns, has_texts, strict=True)):
         pieces[2 * number :: width] = [key] * count
         # No number has a comma in it.
-        pieces[2 * number + 1 :: width] = to_json(column)[1:-1].split(b",")
+        pieces[2 * number + 1 :: width] = map(to_json, column) if has_text else to_json(column)[1:-1].split(b",")
     pieces[-1] = b"}"
     return b"".join(pieces)
 

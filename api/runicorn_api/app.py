@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes, urlsplit
@@ -22,6 +23,9 @@ from runicorn_api.metrics import Metrics
 from runicorn_api.prometheus import Counters, Prometheus
 from runicorn_api.readers import Readers
 from runicorn_api.trash import Trash
+from runicorn_api.v1.artifacts import artifact_routes
+from runicorn_api.v1.log_stream import LogStream
+from runicorn_api.v1.routes import LASTING, v1_routes
 from runicorn_api.validators import Validators
 from runicorn_db.errors import (
     CountChanged,
@@ -38,17 +42,28 @@ from runicorn_db.store import Store
 logger = logging.getLogger("runicorn_api")
 
 EXPERIMENTS = "/api/v2/experiments"
+LOG_STREAM = "/api/runs/{run_id}/logs/ws"
 
 _LASTING = (Experiments, Experiment, Metrics, Trash, Summary)
 
 
 class Application:
-    """A WSGI application over a store. `close()` ends its reader threads; the store stays open."""
+    """A WSGI application over a store. `close()` ends its reader threads; the store stays open.
 
-    def __init__(self, app: falcon.App[falcon.Request, falcon.Response], readers: Readers, observe: Observer) -> None:
+    What takes long ends early once `stopping` is set.
+    """
+
+    def __init__(
+        self,
+        app: falcon.App[falcon.Request, falcon.Response],
+        readers: Readers,
+        observe: Observer,
+        stopping: threading.Event,
+    ) -> None:
         self._app = app
         self._readers = readers
         self.observe = observe
+        self.stopping = stopping
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         environ["PATH_INFO"] = canonical_path(environ["REQUEST_URI"])
@@ -77,8 +92,9 @@ def create_app(store: Store, settings: ServerSettings) -> Application:
     counters = Counters()
     gate = Gate(settings)
     validators = Validators(store)
+    stopping = threading.Event()
     # Requests pass them from left to right, answers from right to left.
-    app = falcon.App(middleware=[gate, WriteQueue(gate), Compression(), validators])
+    app = falcon.App(middleware=[gate, WriteQueue(), Compression(), validators])
     failures = Failures()
 
     def answer(req: falcon.Request, resp: falcon.Response, error: Exception, params: dict[str, Any]) -> None:
@@ -103,13 +119,16 @@ def create_app(store: Store, settings: ServerSettings) -> Application:
     )
     if settings.has_metrics:
         routes += (("/metrics", "other", Prometheus(store, readers, counters)),)
+    routes += v1_routes(store, readers, settings, stopping.is_set)
+    routes += artifact_routes(store, readers)
+    routes += ((LOG_STREAM, "other", LogStream(store, readers, gate.client_of)),)
     for template, kind, resource in routes:
         app.add_route(template, resource)
         gate.kinds[template] = kind
     # Not health: it tells the time, and how the disk is.
-    validators.lasting |= {template for template, _, resource in routes if isinstance(resource, _LASTING)}
+    validators.lasting |= {template for template, _, resource in routes if isinstance(resource, (*_LASTING, *LASTING))}
     app.add_sink(gate.refuse_unknown, "/")
-    return Application(app, readers, counters.observe)
+    return Application(app, readers, counters.observe, stopping)
 
 
 def answer_error(req: falcon.Request, resp: falcon.Response, error: Exception, params: dict[str, Any]) -> None:

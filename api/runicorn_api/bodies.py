@@ -52,7 +52,7 @@ class DeleteMatching:
 
 
 def read_batch_delete(body: bytes) -> BatchDelete:
-    values = _read_object(body, BATCH_DELETE_FIELDS)
+    values = read_object(body, BATCH_DELETE_FIELDS)
     return BatchDelete(
         ids=_read_ids(values, "delete"), reason=_read_reason(values), dry_run=_read_flag(values, "dry_run")
     )
@@ -60,11 +60,11 @@ def read_batch_delete(body: bytes) -> BatchDelete:
 
 def read_batch_restore(body: bytes) -> tuple[str, ...]:
     """The ids to restore."""
-    return _read_ids(_read_object(body, BATCH_RESTORE_FIELDS), "restore")
+    return _read_ids(read_object(body, BATCH_RESTORE_FIELDS), "restore")
 
 
 def read_delete_matching(body: bytes) -> DeleteMatching:
-    values = _read_object(body, DELETE_MATCHING_FIELDS)
+    values = read_object(body, DELETE_MATCHING_FIELDS)
     filters = values.get("query", {})
     if not isinstance(filters, dict):
         raise InvalidQuery(f"query must be an object, not {json_kind(filters)}")
@@ -80,7 +80,7 @@ def read_delete_matching(body: bytes) -> DeleteMatching:
     )
 
 
-def _read_object(body: bytes, known: Mapping[str, str]) -> dict[str, Any]:
+def read_object(body: bytes, known: Mapping[str, str]) -> dict[str, Any]:
     value = read_json(body)
     if not isinstance(value, dict):
         raise InvalidQuery(f"The body must be a JSON object, not {json_kind(value)}")

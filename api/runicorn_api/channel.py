@@ -7,6 +7,7 @@ import math
 import re
 import socket
 import time
+from collections.abc import Callable
 from typing import Any, cast
 
 from waitress.channel import HTTPChannel
@@ -14,7 +15,8 @@ from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import ErrorTask, Task, WSGITask
 
 from runicorn_api.answers import JSON_UTF8
-from runicorn_api.exchanges import NO_ROUTE, PEER_UID, ROUTE, Exchange
+from runicorn_api.exchanges import NO_ROUTE, PEER_UID, ROUTE, WAITED_SECONDS, Exchange
+from runicorn_api.handover import UPGRADE, Conversation
 from runicorn_api.json_body import to_json
 from runicorn_db.query import shown
 
@@ -40,6 +42,16 @@ _TRANSFER_ENCODING = re.compile(rb"\r\ntransfer-encoding[ \t]*:([^\r\n]*)", re.I
 class Parser(HTTPRequestParser):
     """Reads a request; what is ambiguous or unreadable is an error for the client, never an exception."""
 
+    beyond = b""
+    """What came behind a request that asks for a WebSocket: no further request, if it is granted."""
+
+    @property
+    def asks_for_websocket(self) -> bool:
+        """Whether the connection is to go on as one; the application judges the rest."""
+        has_body = self.chunked or self.content_length
+        asked = self.headers.get("UPGRADE", "").lower()
+        return asked == "websocket" and not has_body and (self.command, self.version) == ("GET", "1.1")
+
     def parse_header(self, header_plus: bytes) -> None:
         # Two servers in a row could disagree where such a request ends, or what is in it.
         if b"\r\n " in header_plus or b"\r\n\t" in header_plus:
@@ -52,51 +64,91 @@ class Parser(HTTPRequestParser):
         except ValueError as error:
             # Content-Length of thousands of digits, "http://[": waitress lets these escape.
             raise ParsingError("Request header is invalid") from error
+        # What has none, or another, is framed in another way, and waitress would take it for 1.0.
+        if not self.version.startswith("1."):
+            raise ParsingError("HTTP version must be 1.0 or 1.1")
         has_transfer_encoding = self.chunked or "TRANSFER_ENCODING" in self.headers
         if has_transfer_encoding and ("CONTENT_LENGTH" in self.headers or self.version != "1.1"):
             raise ParsingError("Transfer-Encoding cannot be combined with Content-Length or HTTP/1.0")
 
     def received(self, data: bytes) -> int:
         consumed = super().received(data)
-        if self.error is not None:
-            # Otherwise the client would be told to go on.
+        if self.completed:
+            # Otherwise the client would be told to go on, after an error or with nothing to come.
             self.expect_continue = False
+            if self.error is None and not self.empty and self.asks_for_websocket:
+                self.beyond = data[consumed:]
+                return len(data)
         return consumed
 
 
 class _Observed(Task):
-    """An answer that the server's observers are told of."""
+    """An answer that the server's observers are told of: when it was given, or a conversation that it began is over."""
+
+    conversation: Conversation | None = None
+    """What the connection goes on with."""
 
     def service(self) -> None:
-        began = time.perf_counter()
-        super().service()
         channel, request = cast(Channel, self.channel), cast(Any, self.request)
+        asked_at = channel.asked_at
+        super().service()
         environ: dict[str, Any] = getattr(self, "environ", None) or {}
-        channel.server.tell(
-            Exchange(
-                client=channel.addr[0],
-                # What could not be read has neither.
-                method=getattr(request, "command", "-"),
-                target=getattr(request, "request_uri", "-"),
-                route=environ.get(ROUTE, NO_ROUTE),
-                status=int(self.status[:3]),
-                size_bytes=self.content_bytes_written,
-                seconds=time.perf_counter() - began,
+
+        def tell(size_bytes: int) -> None:
+            channel.server.tell(
+                Exchange(
+                    client=channel.addr[0],
+                    # What could not be read has neither.
+                    method=getattr(request, "command", "-"),
+                    target=getattr(request, "request_uri", "-"),
+                    route=environ.get(ROUTE, NO_ROUTE),
+                    status=int(self.status[:3]),
+                    size_bytes=size_bytes,
+                    seconds=time.monotonic() - asked_at,
+                )
             )
-        )
+
+        if self.conversation is None:
+            tell(self.content_bytes_written)
+        else:
+            channel.leaving = self.conversation, request.beyond, tell
 
 
 class Answer(_Observed, WSGITask):
     """The application's answer."""
 
+    _granted: Conversation | None = None
+
     def get_environment(self) -> dict[str, Any]:
         environ = super().get_environment()
-        environ[PEER_UID] = cast(Channel, self.channel).peer_uid
+        channel = cast(Channel, self.channel)
+        environ[PEER_UID] = channel.peer_uid
+        if cast(Any, self.request).asks_for_websocket:
+            environ[UPGRADE] = self._grant
+        environ[WAITED_SECONDS] = time.monotonic() - channel.asked_at
         return environ
 
+    def _grant(self, conversation: Conversation) -> None:
+        self._granted = conversation
+
     def build_response_header(self) -> bytes:
+        channel = cast(Channel, self.channel)
+        if self.status.startswith("101"):
+            # What answers the handshake is part of the conversation.
+            self.conversation = self._granted
+            return b""
+        if channel.server.is_stopping and len(channel.requests) == 1:
+            # As if the client had asked for it: nothing more is read from its connection.
+            cast(Any, self.request).headers["CONNECTION"] = "close"
+        if cast(Any, self.request).asks_for_websocket:
+            # Whatever follows was meant for the WebSocket, and must not be read as requests.
+            super().set_close_on_finish()
+            channel.is_refused = True
         # waitress writes header names in its own capitals; people look for the documented ones.
         header = super().build_response_header().replace(b"\r\nX-Ratelimit-", b"\r\nX-RateLimit-")
+        if self.status.startswith("426"):
+            # No application may send a header of this connection alone, and no such answer is without it.
+            header = header.replace(b"\r\n", b"\r\nUpgrade: websocket\r\n", 1)
         return header.replace(b"\r\nEtag:", b"\r\nETag:").replace(b"\r\nWww-", b"\r\nWWW-")
 
     def set_close_on_finish(self) -> None:
@@ -140,6 +192,10 @@ class Channel(HTTPChannel):
     error_task_class = Refusal
     server: Any
     is_refused = False
+    asked_at = 0.0
+    """When the request that is answered now began to wait for a thread; of the monotonic clock."""
+    leaving: tuple[Conversation, bytes, Callable[[int], None]] | None = None
+    """What the connection goes on with, what came of it already, and whom to tell of the bytes sent in the end."""
     _is_held = False
     _linger_until: float | None = None
 
@@ -151,7 +207,7 @@ class Channel(HTTPChannel):
     @property
     def is_answering(self) -> bool:
         """Whether a request is being answered, or its answer is still being sent."""
-        return bool(self.requests or self.total_outbufs_len)
+        return bool(self.requests or self.total_outbufs_len or self.leaving)
 
     def is_overdue(self, now: float) -> bool:
         """Whether the client has used up its time; `now` is of the monotonic clock."""
@@ -172,7 +228,7 @@ class Channel(HTTPChannel):
         return self._peer_uid
 
     def readable(self) -> bool:
-        if self.server.is_stopping and self.request is None:
+        if self.leaving or (self.server.is_stopping and self.request is None):
             return False
         return self._linger_until is not None or super().readable()
 
@@ -215,10 +271,24 @@ class Channel(HTTPChannel):
             return
         self._read_by = math.inf
         super().service()
+        if self.leaving:
+            self.server.leaving.append(self)
+            self.server.pull_trigger()
         now = time.monotonic()
         if (begun := cast(Any, self.request)) is not None:
             # The beginning of the next request could not go on meanwhile.
             self._read_by = now + (BODY_SECONDS if begun.headers_finished else HEADER_SECONDS)
+
+    def hand_over(self) -> None:
+        """Leave the connection to its conversation, unless the client has gone."""
+        conversation, beyond, tell = cast(Any, self.leaving)
+        channel = cast(Any, self)
+        connection, channel.socket = channel.socket, None
+        self.handle_close()
+        if connection is None:
+            tell(0)
+        else:
+            self.server.conversations.begin(conversation, connection, beyond, tell)
 
     def _flush_outbufs_below_high_watermark(self) -> None:
         # waitress has the thread wait here until the client has read; `service` does without.

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Iterable, Iterator
 
 import falcon
+
+from runicorn_api.spool import Spool, drop_stream, filled, set_stream
 
 SMALLEST_BYTES = 8 * 1024
 """Below this an answer fits a few packets, and packing it takes longer than sending it."""
@@ -25,10 +28,18 @@ class Compression:
         """Falcon calls this when an answer is complete."""
         # Small answers too: a cache must not think that they are the same for everybody.
         resp.append_header("Vary", "Accept-Encoding")
-        body = resp.data
-        if body and len(body) >= SMALLEST_BYTES and accepts_gzip(req.env.get("HTTP_ACCEPT_ENCODING", "")):
+        is_wanted = accepts_gzip(req.env.get("HTTP_ACCEPT_ENCODING", ""))
+        body, spool = resp.data, resp.stream
+        if body and len(body) >= SMALLEST_BYTES and is_wanted:
             resp.data = packed(body)
             resp.set_header("Content-Encoding", "gzip")
+        elif isinstance(spool, Spool):
+            if is_wanted:
+                with spool:
+                    set_stream(resp, filled(_packed_parts(spool)))
+                resp.set_header("Content-Encoding", "gzip")
+            if req.method == "HEAD":
+                drop_stream(resp)
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
@@ -43,8 +54,14 @@ def accepts_gzip(accept_encoding: str) -> bool:
 
 def packed(body: bytes) -> bytes:
     """`body` in gzip form; equal bodies give equal bytes."""
-    packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP_FRAME)
     view = memoryview(body)
     # In slices: between two of them other requests have their turn.
-    parts = [packer.compress(view[start : start + _SLICE_BYTES]) for start in range(0, len(view), _SLICE_BYTES)]
-    return b"".join([*parts, packer.flush()])
+    slices = (view[start : start + _SLICE_BYTES] for start in range(0, len(view), _SLICE_BYTES))
+    return b"".join(_packed_parts(slices))
+
+
+def _packed_parts(parts: Iterable[bytes | memoryview]) -> Iterator[bytes]:
+    packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP_FRAME)
+    for part in parts:
+        yield packer.compress(part)
+    yield packer.flush()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -30,13 +30,9 @@ SECURITY_POLICY = (
 def page(document: Schema) -> str:
     """The page as HTML."""
     info = document["info"]
-    title = escape(f"{info['title']} {info['version']}")
+    title = f"{info['title']} {info['version']}"
     parts = [
-        "<!doctype html>",
-        '<html lang="en"><head><meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{title}</title><style>{_STYLE}</style></head><body>",
-        f'<h1>{title}</h1><p>{_prose(info["description"])} <a href="openapi.json">OpenAPI document</a></p>',
+        f'<h1>{escape(title)}</h1><p>{_prose(info["description"])} <a href="openapi.json">OpenAPI document</a></p>',
         _contents(document),
     ]
     for path, item in document["paths"].items():
@@ -46,8 +42,24 @@ def page(document: Schema) -> str:
     parts.append("<h2>Headers of answers</h2>")
     headers = document["components"]["headers"].items()
     parts.append(_table("", [(_code(name), _prose(header["description"])) for name, header in headers]))
-    parts.append("</body></html>")
-    return "\n".join(parts)
+    return html_page(title, parts)
+
+
+def html_page(title: str, parts: Iterable[str]) -> str:
+    """A whole page of parts that are HTML already, to be sent with SECURITY_POLICY."""
+    head = [
+        "<!doctype html>",
+        '<html lang="en"><head><meta charset="utf-8">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body>",
+    ]
+    return "\n".join([*head, *parts, "</body></html>"])
+
+
+def html_table(rows: Iterable[Sequence[str]]) -> str:
+    """A table of cells that are HTML already."""
+    lines = ["<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows]
+    return "<table>" + "\n".join(lines) + "</table>"
 
 
 def _contents(document: Schema) -> str:
@@ -133,6 +145,4 @@ def _prose(text: str) -> str:
 
 
 def _table(heading: str, rows: Iterable[tuple[str, ...]]) -> str:
-    """A table of cells that are HTML already."""
-    lines = ["<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows]
-    return (f"<h3>{escape(heading)}</h3>" if heading else "") + "<table>" + "\n".join(lines) + "</table>"
+    return (f"<h3>{escape(heading)}</h3>" if heading else "") + html_table(rows)

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 PEER_UID = "runicorn.peer_uid"
 """In the environment of a request: a function for the user at the other end, as `peers.uid_of` gives it."""
 
+WAITED_SECONDS = "runicorn.waited_seconds"
+"""In the environment of a request: how long it waited for a thread after it was complete."""
+
 ROUTE = "runicorn.route"
 """In the environment of a request: the application writes there which of its routes was asked."""
 

@@ -20,7 +20,7 @@ class Experiments:
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         query, names = contract.read_list(req.query_string)
         watch_clock(req, query.filter)
-        page = self._readers.rows(lambda: self._store.find(query))
+        page = self._readers.lists(query, lambda: self._store.find(query))
         answers.send(resp, answers.write_page(page, names))
 
     on_head = on_get
@@ -69,7 +69,7 @@ class DeleteMatching:
         contract.read_nothing(req.query_string)
         asked = bodies.read_delete_matching(req.bounded_stream.read())
         # A filter that takes too long is refused here, before it holds up everybody who writes.
-        self._readers.rows(lambda: self._store.find(replace(asked.query, per_page=1)))
+        self._readers.searches(lambda: self._store.find(replace(asked.query, per_page=1)))
         result = self._store.delete_matching(
             asked.query,
             source="api",

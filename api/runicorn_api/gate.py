@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from urllib.parse import unquote
 
 import falcon
 
-from runicorn_api.exchanges import ROUTE
+from runicorn_api.exchanges import ROUTE, WAITED_SECONDS
 from runicorn_api.guards import (
     CrossOrigin,
     HostGuard,
@@ -27,7 +28,12 @@ from runicorn_db.query import shown
 _WRITES_AT_ONCE = 4
 """Half of the threads: while writes wait for a busy index, lists are still answered."""
 
+PATIENCE_SECONDS = 10.0
+"""For a thread, or the time of five questions where that is longer: whoever waited so long may have gone, and working
+for him would keep the next one waiting as long."""
+
 METHODS = ("GET", "HEAD", "POST")
+_RESPONDERS = {method: f"on_{method.lower()}" for method in METHODS}
 
 
 def _never() -> bool:
@@ -44,7 +50,8 @@ class ServerSettings:
     `trusted_proxies`: peers whose `X-Forwarded-For` is believed. `rate_limits`: requests in 60 seconds
     for each kind of route (see `DEFAULT_RATE_LIMITS`), None for no limit at all.
     `query_timeout`: seconds that one question to the index may take, None for any number.
-    `has_metrics`: whether Prometheus finds `/metrics`. `syncing`: whether the index is being brought up to date now.
+    `allows_purge`: whether the trash can be emptied for good. `has_metrics`: whether Prometheus finds `/metrics`.
+    `syncing`: whether the index is being brought up to date now.
     """
 
     version: str
@@ -56,6 +63,7 @@ class ServerSettings:
     trusted_proxies: frozenset[str] = frozenset()
     rate_limits: Mapping[str, int] | None = field(default_factory=lambda: DEFAULT_RATE_LIMITS)
     query_timeout: float | None = 2.0
+    allows_purge: bool = False
     has_metrics: bool = False
     syncing: Callable[[], bool] = _never
 
@@ -81,6 +89,7 @@ class Gate:
         self._cross_origin = CrossOrigin(settings.cors_origin)
         self._origins = OriginGuard(self._hosts, settings.cors_origin)
         self._is_read_only = settings.is_read_only
+        self._patience = max(PATIENCE_SECONDS, 5 * (settings.query_timeout or math.inf))
         self._trusted_proxies = settings.trusted_proxies
 
     def process_resource(
@@ -89,15 +98,23 @@ class Gate:
         """Falcon calls this when a route was found, before its resource is asked."""
         template = req.uri_template or ""
         req.env[ROUTE] = template
-        methods = [method for method in METHODS if hasattr(resource, f"on_{method.lower()}")]
+        methods = [method for method, name in _RESPONDERS.items() if hasattr(resource, name)]
         if self._admit(req, resp, template, methods):
             return
         check_method(req, methods)
-        if self._is_read_only and self.kinds.get(template) == "write":
+        if self._is_read_only and req.method == "POST":
             raise falcon.HTTPForbidden(description="This server is read-only")
-        check_content_type(req)
-        if "experiment_id" in params:
-            params["experiment_id"] = unquote(params["experiment_id"])
+        if getattr(resource, "takes_body", True):
+            check_content_type(req)
+        if req.env.get(WAITED_SECONDS, 0.0) > self._patience:
+            raise StoreBusy("Database is busy")
+        params.update({name: unquote(segment) for name, segment in params.items()})
+
+    def client_of(self, req: falcon.Request) -> str:
+        """Who is counted as one client: an address, with the user where that can be told."""
+        client = peer_address(req, self._trusted_proxies)
+        uid = self._peers.uid_of(req)
+        return client if uid is None else f"{client} {uid}"
 
     def refuse_unknown(self, req: falcon.Request, resp: falcon.Response, **_: str | None) -> None:
         """The answer for every path without a route."""
@@ -136,9 +153,7 @@ class Gate:
         if self.limits is None:
             return None
         limit = self.limits[self.kinds.get(template, "other")]
-        client = peer_address(req, self._trusted_proxies)
-        uid = self._peers.uid_of(req)
-        allowance = count(client if uid is None else f"{client} {uid}", template, limit)
+        allowance = count(self.client_of(req), template, limit)
         resp.set_headers(allowance.headers)
         return allowance
 
@@ -146,15 +161,14 @@ class Gate:
 class WriteQueue:
     """Lets a few requests change the index at a time; the others are told at once that it is busy."""
 
-    def __init__(self, gate: Gate) -> None:
-        self._gate = gate
+    def __init__(self) -> None:
         self._free = threading.BoundedSemaphore(_WRITES_AT_ONCE)
 
     def process_resource(
         self, req: falcon.Request, resp: falcon.Response, resource: object, params: dict[str, Any]
     ) -> None:
         """Falcon calls this when a request was admitted."""
-        if self._gate.kinds.get(req.uri_template or "") == "write" and not resp.complete:
+        if req.method == "POST" and not resp.complete:
             if not self._free.acquire(blocking=False):
                 raise StoreBusy("Database is busy")
             req.context.is_writing = True

@@ -11,8 +11,11 @@ import msgspec
 
 from runicorn_api import shapes
 from runicorn_api.contract import FILTER_PARAMETERS, Parameter
-from runicorn_api.operations import OPERATIONS, Operation
+from runicorn_api.operation import Operation
+from runicorn_api.operations import OPERATIONS
 from runicorn_api.ratelimit import DEFAULT_RATE_LIMITS, WINDOW_SECONDS
+from runicorn_api.v1.contract import RUN_ID_PATTERN
+from runicorn_api.v1.operations import V1_OPERATIONS
 from runicorn_db.query import ExperimentQuery
 
 Schema = dict[str, Any]
@@ -23,19 +26,35 @@ _COMPONENT = "#/components/schemas/{name}"
 REFUSALS: Mapping[int, str] = {
     400: "A parameter, the body or the request itself is wrong, or the answer would be over 64 MiB.",
     401: "The server was given a token, and the request did not bring it.",
-    403: "`Host` is not one of the server's names, or another site's page sent the request.",
-    404: "No such experiment or path.",
+    403: "`Host` is none of the server's names, another site's page sent the request, or the server was told not to.",
+    404: "No such experiment, run or path.",
     405: "Not this method; `Allow` names the others.",
     409: "`expected_total` is not the number that matches any more.",
     413: "The body is over 1 MiB.",
     415: f"Not sent as `Content-Type: {JSON}`.",
     429: "Too many requests; `Retry-After` says when to come back.",
+    426: "A WebSocket is at this path, and was not asked for.",
     431: "The header is over 16 KiB.",
     500: "The index could not answer.",
     501: "A transfer coding other than `chunked`.",
     503: "The index is busy or the disk is full; nothing was changed.",
 }
 """Why a request is refused, by status."""
+
+_PATH_PARAMETERS: Mapping[str, tuple[str, Schema]] = {
+    "experiment_id": (
+        "The experiment's id, percent-encoded.",
+        {"type": "string", "minLength": 1, "format": "runicorn-id"},
+    ),
+    "run_id": (
+        "The run's id, percent-encoded; without slashes, backslashes and control characters.",
+        {"type": "string", "minLength": 1, "format": "runicorn-run-id", "pattern": RUN_ID_PATTERN},
+    ),
+    "project": ("The project, percent-encoded.", {"type": "string", "pattern": "^[^\\u0000]+$"}),
+    "name": ("The experiment's name, percent-encoded.", {"type": "string", "pattern": "^[^\\u0000]+$"}),
+    "artifact": ("The artifact's name, percent-encoded.", {"type": "string", "pattern": "^[^\\u0000]+$"}),
+    "version": ("The number of a version.", {"type": "integer", "minimum": 1}),
+}
 
 _ALWAYS = (400, 401, 403, 405, 413, 429, 431, 500, 501, 503)
 # What the HTTP server refuses was never counted, so that there is nothing to tell of a limit.
@@ -51,13 +70,24 @@ _HEADERS: Mapping[str, tuple[str, Schema]] = {
     "Retry-After": ("Seconds to wait.", {"type": "integer", "minimum": 1, "maximum": WINDOW_SECONDS}),
     "WWW-Authenticate": ("How the token is given.", {"const": "Bearer"}),
     "Allow": ("The methods that this path has.", {"type": "string"}),
+    "Upgrade": ("What is to be asked for.", {"const": "websocket"}),
+    "Sec-WebSocket-Version": ("The version to be asked for.", {"const": "13"}),
     "ETag": ("Stands for this answer: give it back as `If-None-Match`.", {"type": "string", "pattern": '^W/"'}),
     "Cache-Control": ("The answer may be kept, but has to be asked for again.", {"const": "no-cache"}),
     "Vary": ("Large answers come in gzip form to who takes it.", {"const": "Accept-Encoding"}),
+    "Content-Disposition": ("The answer is to be kept as a file of this name.", {"type": "string"}),
     "Content-Security-Policy": ("The page loads nothing and runs nothing.", {"type": "string"}),
 }
 # Limits can be turned off, and a tag is left out when the index changed meanwhile or the time of day matters.
-_CERTAIN = ("Retry-After", "WWW-Authenticate", "Allow", "Content-Security-Policy")
+_CERTAIN = (
+    "Retry-After",
+    "WWW-Authenticate",
+    "Allow",
+    "Upgrade",
+    "Sec-WebSocket-Version",
+    "Content-Disposition",
+    "Content-Security-Policy",
+)
 _COMMON = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Vary")
 
 DESCRIPTION = f"""\
@@ -89,7 +119,11 @@ def document(version: str) -> Schema:
         "servers": [{"url": "/"}],
         # Without a token of its own a server asks for none.
         "security": [{}, {"token": []}],
-        "tags": [{"name": "experiments"}, {"name": "server"}],
+        "tags": [
+            {"name": "experiments"},
+            {"name": "runs", "description": "Version 1, as the original Runicorn has it."},
+            {"name": "server"},
+        ],
         "paths": paths,
         "components": {
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
@@ -135,7 +169,7 @@ def _operation(operation: Operation) -> Schema:
         "operationId": operation.name,
         "summary": operation.summary,
         "description": f"{limit} requests in {WINDOW_SECONDS} seconds, unless the server is set otherwise.",
-        "tags": ["experiments" if operation.path.startswith("/api/v2/") else "server"],
+        "tags": [_tag(operation)],
     }
     if parameters := _parameters(operation):
         described["parameters"] = parameters
@@ -143,6 +177,12 @@ def _operation(operation: Operation) -> Schema:
         described["requestBody"] = {"required": True, "content": {JSON: {"schema": _reference(operation.body)}}}
     described["responses"] = _responses(operation)
     return described
+
+
+def _tag(operation: Operation) -> str:
+    if operation.path.startswith("/api/v2/"):
+        return "experiments"
+    return "runs" if operation in V1_OPERATIONS else "server"
 
 
 def _head(operation: Operation) -> Schema:
@@ -157,10 +197,9 @@ def _head(operation: Operation) -> Schema:
 def _parameters(operation: Operation) -> list[Schema]:
     plain = ExperimentQuery()
     found: list[Schema] = []
-    if "{experiment_id}" in operation.path:
-        schema = {"type": "string", "minLength": 1, "format": "runicorn-id"}
-        doc = "The experiment's id, percent-encoded."
-        found.append({"name": "experiment_id", "in": "path", "required": True, "description": doc, "schema": schema})
+    for name, (doc, schema) in _PATH_PARAMETERS.items():
+        if f"{{{name}}}" in operation.path:
+            found.append({"name": name, "in": "path", "required": True, "description": doc, "schema": schema})
     for row in operation.parameters:
         schema = row.schema
         if default := getattr(plain, row.name, None):
@@ -177,7 +216,7 @@ def _parameters(operation: Operation) -> list[Schema]:
 
 
 def _responses(operation: Operation) -> Schema:
-    responses: Schema = {"200": _success(operation)}
+    responses: Schema = {"101" if operation.answer == "websocket" else "200": _success(operation)}
     if operation.has_tag:
         headers = _headers(*_COMMON, "ETag", "Cache-Control")
         responses["304"] = {"description": "The answer is still the one of `If-None-Match`.", "headers": headers}
@@ -188,16 +227,25 @@ def _responses(operation: Operation) -> Schema:
 
 
 def _success(operation: Operation) -> Schema:
+    if operation.answer == "websocket":
+        return {"description": "A text frame for each line."}
     names = [*_COMMON, *(("ETag", "Cache-Control") if operation.has_tag else ())]
     if operation.answer == "html":
         content: Schema = {"text/html": {"schema": {"type": "string"}}}
         names.append("Content-Security-Policy")
     elif operation.answer == "prometheus":
         content = {"text/plain": {"schema": {"type": "string"}}}
+    elif operation.answer == "csv":
+        content = {"text/csv": {"schema": {"type": "string"}}}
+        names.append("Content-Disposition")
+    elif operation.answer == "report":
+        content = {media: {"schema": {"type": "string"}} for media in ("text/markdown", "text/html")}
+        names.append("Content-Disposition")
     elif operation.answer == "openapi":
         content = {JSON: {"schema": {"type": "object", "required": ["openapi", "info", "paths"]}}}
     else:
-        content = {JSON: {"schema": _reference(operation.answer)}}
+        schema = _reference(operation.answer)
+        content = {JSON: {"schema": {"type": "array", "items": schema} if operation.is_list else schema}}
     return {"description": operation.summary, "headers": _headers(*names), "content": content}
 
 
@@ -211,6 +259,8 @@ def _refusal(status: int) -> Schema:
         names.append("WWW-Authenticate")
     if status == 405:
         names.append("Allow")
+    if status == 426:
+        names += ["Upgrade", "Sec-WebSocket-Version"]
     return refused | ({"headers": _headers(*names)} if names else {})
 
 

@@ -2,36 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
-from msgspec import Struct
-
 from runicorn_api import shapes
-from runicorn_api.contract import FILTER_PARAMETERS, LIST_PARAMETERS, METRICS_PARAMETERS, TRASH_PARAMETERS, Parameter
+from runicorn_api.contract import FILTER_PARAMETERS, LIST_PARAMETERS, METRICS_PARAMETERS, TRASH_PARAMETERS
+from runicorn_api.operation import Operation
+from runicorn_api.v1.operations import V1_OPERATIONS
 
 V2 = "/api/v2"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """One method of one path.
-
-    `kind` is its rate limit's (see `DEFAULT_RATE_LIMITS`); `refusals` are the statuses that only it and its like
-    answer; `has_tag` says that its answer can be asked for with `If-None-Match`.
-    """
-
-    name: str
-    method: Literal["GET", "POST"]
-    path: str
-    kind: str
-    summary: str
-    answer: type[Struct] | Literal["html", "openapi", "prometheus"]
-    parameters: tuple[Parameter, ...] = ()
-    body: type[Struct] | None = None
-    refusals: tuple[int, ...] = ()
-    has_tag: bool = False
-
 
 OPERATIONS = (
     Operation(
@@ -147,4 +123,5 @@ OPERATIONS = (
         summary="This description, as a page to read",
         answer="html",
     ),
+    *V1_OPERATIONS,
 )

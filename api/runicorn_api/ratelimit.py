@@ -16,7 +16,7 @@ WINDOW_SECONDS = 60
 MAX_CLIENTS = 10_000
 
 DEFAULT_RATE_LIMITS: Mapping[str, int] = MappingProxyType(
-    {"list": 100, "detail": 200, "metrics": 100, "write": 10, "other": 60}
+    {"list": 100, "detail": 200, "metrics": 100, "write": 10, "soft_delete": 20, "purge": 5, "other": 60}
 )
 """Requests in 60 seconds for each kind of route; every route of a kind has a window of its own."""
 

@@ -8,6 +8,7 @@ import resource
 import socket
 import threading
 import time
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -16,19 +17,21 @@ from typing import Any, cast
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.server import BaseWSGIServer
-from waitress.task import ThreadedTaskDispatcher
 
 from runicorn_api import peers
 from runicorn_api.app import Application
 from runicorn_api.channel import MAX_HEADER_BYTES, MAX_REQUEST_BYTES, Channel
 from runicorn_api.exchanges import Exchange, Observer
+from runicorn_api.handover import Conversations
+from runicorn_api.lanes import Lanes
 from runicorn_api.listening import listen, listen_unix, remove_unix, unix_identity
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 23300
 
-_THREADS = 8
 _STOP_SECONDS = 5.0
+_LEAVE_SECONDS = 2.0
+"""For those that hold a conversation, from when the server begins to stop."""
 
 _CONNECTIONS = 1000
 _SPARE_DESCRIPTORS = 100
@@ -82,8 +85,6 @@ class Listener(BaseWSGIServer):
     def __init__(
         self, app: Application, sock: socket.socket, sockets: dict[int, Any], observers: Sequence[Observer]
     ) -> None:
-        dispatcher = ThreadedTaskDispatcher()
-        dispatcher.set_thread_count(_THREADS)
         adjustments = Adjustments(
             ident=None,
             # waitress refuses at the limit, the contract beyond it.
@@ -96,11 +97,14 @@ class Listener(BaseWSGIServer):
         self._limit = connection_limit()
         self._observers = observers
         self.peers = peers.Peers()
+        self.conversations = Conversations()
+        self.leaving: deque[Channel] = deque()
+        """Channels whose client was granted another protocol."""
         self._next_sweep = 0.0
         self._paused_until = 0.0
         name = (sock.family, sock.type, sock.proto, sock.getsockname())
         self._sockets = sockets
-        cast(Any, super()).__init__(app, sockets, True, sock, dispatcher, adjustments, name, bind_socket=False)
+        cast(Any, super()).__init__(app, sockets, True, sock, Lanes(), adjustments, name, bind_socket=False)
 
     def tell(self, exchange: Exchange) -> None:
         """Called by a channel when it has answered."""
@@ -124,7 +128,12 @@ class Listener(BaseWSGIServer):
 
     @property
     def _has_room(self) -> bool:
-        return len(self.active_channels) < self._limit
+        return len(self.active_channels) + len(self.conversations) < self._limit
+
+    def hand_over(self) -> None:
+        """To be called between two turns of the loop: within one, a connection that leaves may have events."""
+        while self.leaving:
+            self.leaving.popleft().hand_over()
 
     def sweep(self) -> None:
         """Once a second: close what is overdue.
@@ -258,11 +267,14 @@ class Server:
     def _turn(self, timeout: float) -> None:
         # select() fails above descriptor 1023.
         wasyncore.loop(timeout=timeout, use_poll=True, map=self._map, count=1)
+        self._server.hand_over()
         self._server.sweep()
 
     def _close(self) -> None:
         deadline = time.monotonic() + _STOP_SECONDS
         self._server.is_stopping = True
+        self._server.conversations.stopping.set()
+        self._app.stopping.set()
         # The listening socket only: threads that still work wake the loop through its trigger.
         wasyncore.dispatcher.close(self._server)
         if self._unix:
@@ -270,6 +282,7 @@ class Server:
         while time.monotonic() < deadline and any(c.is_answering for c in self._server.active_channels.values()):
             self._turn(0.1)
         self._server.task_dispatcher.shutdown(timeout=max(0.1, deadline - time.monotonic()))
+        self._server.conversations.join(_LEAVE_SECONDS)
         self._app.close()
         with self._closing:
             # Closing by the map alone would leave the files behind in which large answers wait.

@@ -6,6 +6,7 @@ import os
 import re
 from pathlib import Path
 
+MIN_TOKEN_BYTES = 16
 MAX_TOKEN_BYTES = 4096
 
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")
@@ -21,6 +22,11 @@ def check_token(token: str, where: str) -> str:
     if len(token) > MAX_TOKEN_BYTES or not _TOKEN.fullmatch(token):
         raise BadToken(
             f"{where} must hold one token of ASCII letters, digits and . _ ~ + / - alone:"
+            " make one with openssl rand -hex 32"
+        )
+    if len(token) < MIN_TOKEN_BYTES:
+        raise BadToken(
+            f"{where} must hold at least {MIN_TOKEN_BYTES} characters, not {len(token)}, or the token can be guessed:"
             " make one with openssl rand -hex 32"
         )
     return token

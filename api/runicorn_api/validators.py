@@ -14,6 +14,7 @@ from typing import Any
 
 import falcon
 
+from runicorn_api.spool import drop_stream
 from runicorn_db.criteria import Criteria
 from runicorn_db.store import Store
 
@@ -72,4 +73,6 @@ def watch_clock(req: falcon.Request, criteria: Criteria) -> None:
 def _answer_unchanged(resp: falcon.Response) -> None:
     resp.status = 304
     resp.data = None
+    drop_stream(resp)
+    resp.delete_header("Content-Length")
     resp.delete_header("Content-Type")

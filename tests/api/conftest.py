@@ -148,15 +148,19 @@ def strict_json(body: bytes) -> Any:
 
 
 class Client:
-    """Asks a server; every answer must be strict JSON of the right type, whatever its status."""
+    """Asks a server; every answer must be strict JSON of the right type, whatever its status.
 
-    def __init__(self, address: tuple[str, int]) -> None:
+    `source` is the address of this machine that it asks from, where that matters.
+    """
+
+    def __init__(self, address: tuple[str, int], source: str | None = None) -> None:
         self.address = address
+        self._source = None if source is None else (source, 0)
 
     def request(
         self, method: str, target: str, body: bytes | None = None, headers: dict[str, str] | None = None
     ) -> Answer:
-        connection = http.client.HTTPConnection(*self.address, timeout=20)
+        connection = http.client.HTTPConnection(*self.address, timeout=20, source_address=self._source)
         try:
             connection.request(method, target, body, headers or {})
             response = connection.getresponse()

@@ -57,7 +57,8 @@ def test_rows_are_the_fields_of_the_query_and_what_shapes_the_answer() -> None:
     query_fields = [field.name for field in fields(ExperimentQuery)]
     assert sorted(row.name for row in LIST_PARAMETERS) == sorted([*query_fields, "fields"])
     assert [row.name for row in METRICS_PARAMETERS] == ["metric_names", "step_range", "downsample"]
-    assert len(fields(MetricsQuery)) == len(("experiment_id", "metric_names", "min", "max", "downsample", "with_times"))
+    names = ("experiment_id", "metric_names", "min", "max", "downsample", "with_times", "with_texts")
+    assert len(fields(MetricsQuery)) == len(names)
 
 
 def test_every_row_is_documented_in_a_sentence() -> None:

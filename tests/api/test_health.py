@@ -34,7 +34,7 @@ def test_the_limits_in_force_and_what_they_refused_are_told(store: Store, serve)
         client.request("GET", "/api/v2/experiments")
     assert client.get("/health")["rate_limits"] == {
         "window_seconds": 60,
-        "limits": {"list": 1, "detail": 200, "metrics": 100, "write": 10, "other": 60},
+        "limits": {"list": 1, "detail": 200, "metrics": 100, "write": 10, "soft_delete": 20, "purge": 5, "other": 60},
         "clients": 1,
         "refused": 2,
     }

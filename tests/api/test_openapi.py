@@ -64,4 +64,4 @@ METRICS = "/api/v2/experiments/{experiment_id}/metrics/fast"
 def test_every_kind_of_operation_has_a_limit_and_every_refusal_a_reason() -> None:
     assert {operation.kind for operation in OPERATIONS} <= set(DEFAULT_RATE_LIMITS)
     told = {int(status) for item in DOCUMENT["paths"].values() for o in item.values() for status in o["responses"]}
-    assert told == {200, 304, *REFUSALS}
+    assert told == {101, 200, 304, *REFUSALS}

@@ -7,6 +7,8 @@ import pytest
 
 from runicorn_api.readers import Readers
 from runicorn_db.errors import InvalidQuery, StoreBusy
+from runicorn_db.filter_language import parse
+from runicorn_db.query import ExperimentQuery
 
 
 @pytest.fixture
@@ -24,13 +26,23 @@ def test_all_questions_of_a_kind_are_asked_by_one_thread(readers: Readers) -> No
     assert rows != series
 
 
-def test_series_do_not_hold_up_rows(readers: Readers) -> None:
+def test_series_and_searches_hold_up_nobody_else(readers: Readers) -> None:
     answered = threading.Event()
     with ThreadPoolExecutor() as pool:
-        slow = pool.submit(readers.series, lambda: answered.wait(10))
+        slow = [pool.submit(ask, lambda: answered.wait(10)) for ask in (readers.series, readers.searches)]
         assert readers.rows(lambda: 1) == 1
+        assert readers.health(lambda: 2) == 2
         answered.set()
-        assert slow.result() is True
+        assert [question.result() for question in slow] == [True, True]
+
+
+def test_a_list_with_a_search_or_filter_is_asked_where_others_do_not_wait(readers: Readers) -> None:
+    def thread_of(**wanted: object) -> int:
+        return readers.lists(ExperimentQuery(**wanted), threading.get_ident)  # type: ignore[arg-type]
+
+    searches = readers.searches(threading.get_ident)
+    assert thread_of(search="x") == thread_of(filter=parse("acc>0")[0]) == searches
+    assert thread_of() == thread_of(project="x") == readers.rows(threading.get_ident) != searches
 
 
 def test_a_question_that_slow_ones_kept_waiting_for_too_long_is_told_so_and_health_never_waits() -> None:

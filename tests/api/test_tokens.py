@@ -9,10 +9,10 @@ from runicorn_api.tokens import BadToken, check_token, read_token
 
 def test_the_token_is_the_text_of_its_file(tmp_path: Path) -> None:
     path = tmp_path / "token"
-    path.write_text(" 0123abc._~+/-==\n")
+    path.write_text(" 0123456789abc._~+/-==\n")
     path.chmod(0o600)
 
-    assert read_token(path) == "0123abc._~+/-=="
+    assert read_token(path) == "0123456789abc._~+/-=="
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o777])
@@ -45,6 +45,12 @@ def test_a_file_that_is_missing_or_a_folder_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_token_of_the_environment_has_the_same_form() -> None:
-    assert check_token("abc", "HERE") == "abc"
+    assert check_token("sixteen-letters.", "HERE") == "sixteen-letters."
     with pytest.raises(BadToken, match="HERE must hold one token"):
         check_token("a b", "HERE")
+
+
+def test_a_token_that_is_short_enough_to_be_guessed_is_refused() -> None:
+    with pytest.raises(BadToken, match=r"HERE must hold at least 16 characters, not 15, .*: make one with") as caught:
+        check_token("fifteen-letters", "HERE")
+    assert "fifteen-letters" not in str(caught.value)

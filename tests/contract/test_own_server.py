@@ -31,11 +31,18 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+@pytest.fixture(scope="module")
+def limiting(small: Path) -> Iterator[tuple[tuple[str, int], Iterator[int]]]:
+    """The address of a server that counts, and numbers for its clients."""
+    with serving(small / "home", small / "root", "--db", small / "limiting.db", "--no-watch") as client:
+        yield client.address, iter(range(2, 255))
+
+
 @pytest.fixture
-def limited(small: Path, tmp_path: Path) -> Iterator[Client]:
-    """A client that nobody has counted yet."""
-    with serving(tmp_path / "home", small / "root", "--db", tmp_path / "index.db", "--no-watch") as client:
-        yield client
+def limited(limiting: tuple[tuple[str, int], Iterator[int]]) -> Client:
+    """A client that nobody has counted yet: it asks from an address of its own."""
+    address, numbers = limiting
+    return Client(address, f"127.0.0.{next(numbers)}")
 
 
 def figures(answer: Answer) -> tuple[int, ...]:

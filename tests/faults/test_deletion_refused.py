@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,7 +12,7 @@ from runicorn_db.store import Store
 from runicorn_db.sync import sync
 from tests.conftest import scaled
 from tests.db.runs import write_run
-from tests.faults.test_purge_crashes import needs_strace, unmeasured
+from tests.faults.injected import Injected, needs_strace
 
 NAMES = ["one", "two", "three"]
 # How often one `rm` makes each call, with a little to spare, and how many of these the suite passes over.
@@ -28,18 +26,14 @@ CALLS = {
 }
 
 
-def remove(index: Path, *inject: str) -> subprocess.CompletedProcess[str]:
-    command = [shutil.which("strace") or "strace", "-f", "-o", "/dev/null", *inject]
-    command += [sys.executable, "-m", "runicorn_tui", "rm", "one", "two", "--yes", "--db", str(index)]
-    return subprocess.run(command, check=False, capture_output=True, text=True, env=unmeasured())
-
-
 @needs_strace
 @pytest.mark.torture
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("error", ["EIO", "ENOSPC"])
 @pytest.mark.parametrize("call", CALLS, ids=lambda call: call.partition(",")[0])
-def test_a_refused_step_is_told_and_the_index_says_what_is_true(tmp_path: Path, call: str, error: str) -> None:
+def test_a_refused_step_is_told_and_the_index_says_what_is_true(
+    tmp_path: Path, injected: Injected, call: str, error: str
+) -> None:
     root, pristine = tmp_path / "root", tmp_path / "pristine.db"
     for name in NAMES:
         write_run(root, name)
@@ -51,7 +45,8 @@ def test_a_refused_step_is_told_and_the_index_says_what_is_true(tmp_path: Path, 
     for step in range(1, calls + 1, scaled(passed_over, 1)):
         index = tmp_path / f"{step}.db"
         shutil.copyfile(pristine, index)
-        done = remove(index, "-e", f"trace={call}", "-e", f"inject={call}:error={error}:when={step}")
+        given = ("rm", "one", "two", "--yes", "--db", index)
+        done = injected.run("runicorn_tui.cli.main()", *given, calls=call, inject=f"error={error}:when={step}")
         assert "Traceback" not in done.stderr, done.stderr
         is_told = "Moved 2 experiments to the trash" in done.stderr
         failed += done.returncode != 0

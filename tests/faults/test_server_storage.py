@@ -17,7 +17,9 @@ from pathlib import Path
 
 import pytest
 
+from runicorn_api.app import ServerSettings, create_app
 from runicorn_api.health import LEAST_FREE_BYTES, REMEMBERED_SECONDS, Failures
+from runicorn_api.server import Server
 from runicorn_db.database import Database, Interrupt
 from runicorn_db.errors import QueryFailed, StorageFull
 from runicorn_db.query import ExperimentQuery, Page
@@ -207,7 +209,7 @@ def test_an_index_that_became_read_only_is_read_and_health_says_so(store: Store,
 
 
 @pytest.mark.torture
-def test_a_damaged_index_answers_rightly_or_with_one_sentence_and_health_remembers(store: Store, serve: Serve) -> None:
+def test_a_damaged_index_answers_rightly_or_with_one_sentence_and_health_remembers(store: Store) -> None:
     targets = ("/v2/experiments", "/v2/experiments?search=e&order_by=name", "/v2/analytics/summary", "/health",
                f"/v2/experiments/{SOME_ID}", f"/v2/experiments/{SOME_ID}/metrics/fast")  # fmt: skip
     with store.database.writing() as connection:
@@ -222,8 +224,9 @@ def test_a_damaged_index_answers_rightly_or_with_one_sentence_and_health_remembe
         for end in ("", "-wal", "-shm", ".lock"):
             path.with_name(path.name + end).unlink(missing_ok=True)
         path.write_bytes(image)
-        with Store(path) as damaged:
-            client = serve(damaged)
+        settings = ServerSettings(version="1", rate_limits=None)
+        with Store(path) as damaged, Server(create_app(damaged, settings), port=0) as server:
+            client = Client(server.address)
             path.write_bytes(flipped(image, random.Random(seed)))
             for target in targets:
                 answer = client.request("GET", f"/api{target}")

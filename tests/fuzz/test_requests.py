@@ -9,8 +9,10 @@ import socket
 import time
 import zlib
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from io import BytesIO
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import pytest
 
@@ -18,6 +20,7 @@ from runicorn_api.openapi import REFUSALS
 from tests.conftest import scaled
 from tests.fuzz.requests_made import framed, unframed
 
+T = TypeVar("T")
 STATUSES = {200, 304, *REFUSALS} - {500, 503}
 SLOWEST_SECONDS = 2.0
 PAGES = ("text/html", "text/plain; version=0.0.4")
@@ -118,6 +121,16 @@ def read_answer(received: Received, end: int) -> int:
     return response.status
 
 
+def timely(ask: Callable[[], T]) -> T:
+    """What it answers, in time: what takes long by itself takes long again, what a busy machine held up does not."""
+    for _ in range(2):
+        began = time.monotonic()
+        answer = ask()
+        if time.monotonic() - began < SLOWEST_SECONDS:
+            return answer
+    raise AssertionError("it takes too long")
+
+
 @pytest.mark.torture
 @pytest.mark.parametrize("seed", range(scaled(2, 10)))
 def test_strange_requests_on_a_kept_connection_are_answered(address: tuple[str, int], seed: int) -> None:
@@ -126,12 +139,10 @@ def test_strange_requests_on_a_kept_connection_are_answered(address: tuple[str, 
     seen: Counter[int] = Counter()
     for number in range(scaled(2000, 80_000)):
         wire = framed(dice).wire()
-        began = time.monotonic()
         try:
-            seen[connection.ask(wire)] += 1
+            seen[timely(partial(connection.ask, wire))] += 1
         except Exception as error:
             raise AssertionError(f"seed {seed}, request {number}: {wire[:2000]!r}") from error
-        assert time.monotonic() - began < SLOWEST_SECONDS, (seed, number, wire[:2000])
     connection.close()
     assert {200, 400, 404, 405} <= set(seen)
 
@@ -144,12 +155,10 @@ def test_bytes_that_are_hardly_requests_are_answered_or_dropped(address: tuple[s
     count = scaled(500, 20_000)
     for number in range(count):
         wire = unframed(dice)
-        began = time.monotonic()
         try:
-            seen.update(ask_once(address, wire))
+            seen.update(timely(partial(ask_once, address, wire)))
         except Exception as error:
             raise AssertionError(f"seed {seed}, request {number}: {wire[:2000]!r}") from error
-        assert time.monotonic() - began < SLOWEST_SECONDS, (seed, number, wire[:2000])
     # What breaks off in the middle needs no answer.
     assert seen.total() > count / 2
     assert {200, 400} <= set(seen)
