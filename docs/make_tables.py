@@ -1,8 +1,8 @@
-"""Writes the tables of README.md from the program itself: run it after a key, a setting or an option changed.
+"""Writes the tables of README.md and keys.md from the program: run it after a key, a setting or an option changed.
 
     python docs/make_tables.py
 
-`tests/test_docs.py` fails while README says something else than the program.
+`tests/test_docs.py` fails while they say something else than the program.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ import click
 
 from runicorn_tui import keys
 from runicorn_tui.cli import COMMANDS, PROGRAM, cli
+from runicorn_tui.key_names import shown
 from runicorn_tui.settings import ENVIRONMENT_PREFIX, Settings, explanations
 
 README = Path(__file__).parent.parent / "README.md"
+KEYS = Path(__file__).parent / "keys.md"
 
 
 def key_table() -> str:
@@ -26,6 +28,15 @@ def key_table() -> str:
         said = [f"`{key.shown}` {key.label}" for key in members]
         rows.append(f"| {group} | {', '.join(said)} |")
     return "\n".join(["| | keys |", "|---|---|", *rows])
+
+
+def key_name_table() -> str:
+    """One row for each name that keys.toml may have."""
+    rows = [
+        f"| `{key.id}` | {' '.join(f'`{shown(name)}`' for name in key.keys)} | {key.label} | {', '.join(key.scopes)} |"
+        for key in keys.KEYS
+    ]
+    return "\n".join(["| name | keys | | where |", "|---|---|---|---|", *rows])
 
 
 def setting_table() -> str:
@@ -67,23 +78,24 @@ def _written(parameter: click.Parameter, context: click.Context) -> str:
     return f"[{name} {parameter.metavar or 'FIELD'}]"
 
 
-TABLES: dict[str, Callable[[], str]] = {
-    "keys": key_table,
-    "commands": command_table,
-    "settings": setting_table,
+TABLES: dict[Path, dict[str, Callable[[], str]]] = {
+    README: {"keys": key_table, "commands": command_table, "settings": setting_table},
+    KEYS: {"names": key_name_table},
 }
 
 
-def renewed(text: str) -> str:
-    """README's text with every table between `<!-- NAME -->` and `<!-- end -->` as the program has it."""
-    for name, table in TABLES.items():
+def renewed(path: Path) -> str:
+    """The file's text with every table between `<!-- NAME -->` and `<!-- end -->` as the program has it."""
+    text = path.read_text("utf-8")
+    for name, table in TABLES[path].items():
         begin, end = f"<!-- {name} -->\n", "<!-- end -->"
         if text.count(begin) != 1:
-            raise SystemExit(f"README.md needs one {begin.strip()} … {end}")
+            raise SystemExit(f"{path} needs one {begin.strip()} … {end}")
         before, _, after = text.partition(begin)
         text = before + begin + table() + "\n" + end + after.partition(end)[2]
     return text
 
 
 if __name__ == "__main__":
-    README.write_text(renewed(README.read_text("utf-8")), "utf-8")
+    for path in TABLES:
+        path.write_text(renewed(path), "utf-8")

@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, ParamSpec, Protocol, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, Protocol, TypeVar, cast
 
 from textual import events, work
-from textual.app import App, ComposeResult
+from textual.app import App, ComposeResult, ScreenStackError
 from textual.binding import Binding, BindingType
+from textual.dom import NoScreen
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
+from textual.filter import LineFilter
 from textual.screen import ModalScreen, Screen
-from textual.theme import Theme
 from textual.timer import Timer
 from textual.widgets import Input, Static
+from textual.worker import NoActiveWorker, Worker, get_current_worker  # pyright: ignore[reportUnknownVariableType]
 
 from runicorn_db.errors import StoreError
-from runicorn_tui import acts, keys, list_status
+from runicorn_tui import acts, keys, list_status, themes
+from runicorn_tui.keymap import Keymap
+from runicorn_tui.line_filters import Colorless, OnlyAscii
 from runicorn_tui.messages import IndexChanged, ServerChanged, SyncFailed, SyncMoved
+from runicorn_tui.screens import LOW_BELOW
 from runicorn_tui.screens.experiments import ExperimentsScreen
 from runicorn_tui.screens.quit import QuitScreen
 from runicorn_tui.settings import Settings
-from runicorn_tui.terminal import alert, on_end_signals, safe
+from runicorn_tui.terminal import alert, copying, on_end_signals, passed_on, safe, shows
+from runicorn_tui.terse import TerseDriver
+from runicorn_tui.widgets.status_line import PRESSES
 
 if TYPE_CHECKING:
     from runicorn_db.query import ChangeResult
@@ -39,29 +50,6 @@ T = TypeVar("T")
 MIN_WIDTH, MIN_HEIGHT = 40, 10
 REMEMBER_SECONDS = 1.0
 
-THEME = Theme(
-    name="runicorn",
-    primary="#6cb6ff",
-    secondary="#96d0ff",
-    accent="#daaa3f",
-    foreground="#d3dae3",
-    background="#12161c",
-    surface="#171c24",
-    panel="#1e2530",
-    success="#6bc46d",
-    warning="#daaa3f",
-    error="#f47067",
-    dark=True,
-    variables={
-        "text-muted": "#8593a3",
-        "cursor": "#24405e",
-        "cursor-blurred": "#232c38",
-        "live": "#6cb6ff",
-        "dimmed": "#4c5866",
-        "input-selection-background": "#24405e",
-    },
-)
-
 
 class ServerHandle(Protocol):
     """A REST server that is not running yet."""
@@ -75,9 +63,15 @@ class ServerHandle(Protocol):
 class RunicornApp(App[None]):
     """Browse the experiments of `store`; with `roots` (names) only theirs."""
 
-    CSS_PATH = "app.tcss"
+    CSS_PATH = Path(__file__).with_name("app.tcss")
     TITLE = "runicorn-tui"
     ENABLE_COMMAND_PALETTE = False
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-low"), (LOW_BELOW, "-high")]  # pyright: ignore[reportIncompatibleVariableOverride]
+    TYPED_COMMANDS: ClassVar[dict[str, tuple[str, str]]] = {
+        ":help": ("help", "every key that works here"),
+        ":quit": ("quit", "end the browser"),
+    }
+    """For the palette, wherever it is opened: an action and what it is."""
     BINDINGS: ClassVar[list[BindingType]] = [
         *keys.bindings("app"),
         # Textual would show a notice about ctrl+q instead; people expect it to end a program.
@@ -99,16 +93,23 @@ class RunicornApp(App[None]):
         preview: bool = True,
         notify: str = "off",
         settings: Settings | None = None,
+        keymap: Keymap | None = None,
     ) -> None:
         super().__init__()
-        self.register_theme(THEME)
-        self.theme = THEME.name
+        self.keymap = keymap or Keymap()
+        """Which key does what."""
         self.store = store
         self.roots = roots
         self.clock = clock
         self.memory = memory
         self.settings = settings or Settings()
         """What commands have to say that are shown to be used elsewhere."""
+        if shows.is_slow:
+            self.animation_level = "none"
+        self.is_colorless = bool(os.environ.get("NO_COLOR"))
+        """As https://no-color.org asks."""
+        self._last_filters = [*([Colorless()] if self.is_colorless else []), *([OnlyAscii()] if shows.is_ascii else [])]
+        self._choose_themes()
         self.memory_problem: str | None = None
         """Why the last that was to be remembered was not written."""
         self._remembering: Timer | None = None
@@ -131,9 +132,49 @@ class RunicornApp(App[None]):
     def get_default_screen(self) -> Screen[None]:
         return ExperimentsScreen()
 
+    def get_driver_class(self) -> type[Driver]:
+        chosen = super().get_driver_class()
+        return TerseDriver if chosen is LinuxDriver else chosen
+
+    # How it looks.
+
+    def _choose_themes(self) -> None:
+        """Ours in the place of Textual's; the one that is set, else the one of last time."""
+        for name in self.available_themes:
+            self.unregister_theme(name)
+        colors = "none" if self.is_colorless else "sixteen" if self.console.color_system == "standard" else "all"
+        for theme in themes.themes(colors):
+            self.register_theme(theme)
+        remembered = "" if self.memory is None else self.memory.state.theme
+        wanted = (self.settings.theme, remembered, themes.DEFAULT, *self.available_themes)
+        self.theme = next(name for name in wanted if name in self.available_themes)
+
+    def watch_theme(self, before: str, theme: str) -> None:
+        if before != theme and before in self.available_themes:
+            self.remember(theme=theme)
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        # Textual's own filter for NO_COLOR makes greys of the colours.
+        return self._last_filters if self.is_colorless else [*super().get_line_filters(), *self._last_filters]
+
     async def ask(self, question: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """The answer of something that blocks, such as a method of the store, asked in a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, partial(question, *args, **kwargs))
+        """The answer of something that blocks, such as a method of the store, asked in a thread.
+
+        A worker of a screen that was left meanwhile ends here: there is nothing any more to show the answer on.
+        """
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, partial(question, *args, **kwargs))
+        finally:
+            if self._is_asked_for_nobody():
+                raise asyncio.CancelledError
+
+    def _is_asked_for_nobody(self) -> bool:
+        """Whether this runs in a worker of a screen that is closed, which Textual cancels a moment later."""
+        try:
+            worker = cast("Worker[Any]", get_current_worker())
+            return worker.is_running and worker.node.screen not in self.screen_stack
+        except (NoActiveWorker, NoScreen, ScreenStackError):
+            return False
 
     async def restore_batch(self, batch_id: int) -> ChangeResult:
         """Takes back what an act of deletion still holds, however much."""
@@ -212,9 +253,10 @@ class RunicornApp(App[None]):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         # The style sheet is read before the theme is set.
-        return THEME.variables
+        return themes.themes("all")[0].variables
 
     def on_load(self) -> None:
+        self.set_keymap(self.keymap.of_bindings())
         # Before the terminal is switched to full screen.
         self._forget_signals = on_end_signals(self._end)
 
@@ -337,7 +379,12 @@ class RunicornApp(App[None]):
         """A notice, and what the setting `notify` wants of the terminal besides."""
         self.notify(safe(text), markup=False)
         if self._driver is not None:
-            self._driver.write(alert(self._alert_by, text))
+            self._driver.write(passed_on(alert(self._alert_by, text)))
+
+    def copy_to_clipboard(self, text: str) -> None:
+        self._clipboard = text
+        if self._driver is not None:
+            self._driver.write(copying(text))
 
     # Whatever the screen.
 
@@ -347,10 +394,26 @@ class RunicornApp(App[None]):
             self.focused.insert_text_at_cursor(event.character)
             event.prevent_default()
 
+    def on_click(self, event: events.Click) -> None:
+        if isinstance(key := event.style.meta.get(PRESSES), str):
+            self.simulate_key(key)
+
     def action_help(self) -> None:
         from runicorn_tui.screens.help import HelpScreen
 
         self.push_screen(HelpScreen(getattr(self.screen, "SCOPES", ("app",))))
+
+    def action_palette(self, text: str = "") -> None:
+        from runicorn_tui.screens.palette import Entry, PaletteScreen, entries
+
+        async def chosen(entry: Entry | None) -> None:
+            if entry is not None:
+                await self.run_action(entry.action, entry.node)
+
+        self.push_screen(PaletteScreen(entries(self), text), chosen)
+
+    def action_theme(self, name: str) -> None:
+        self.theme = name
 
     def on_resize(self, event: events.Resize) -> None:
         is_small = event.size.width < MIN_WIDTH or event.size.height < MIN_HEIGHT

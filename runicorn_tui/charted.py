@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 
 from runicorn_db.query import ExperimentDetail, MetricSummary
@@ -10,8 +9,8 @@ from runicorn_tui import chart_text, format
 from runicorn_tui.charts.axis import AXES
 from runicorn_tui.charts.curve import Curve, Missing, Reading
 from runicorn_tui.charts.drawing import Drawing
-from runicorn_tui.charts.palette import Style, style
-from runicorn_tui.charts.view import View, first_marker
+from runicorn_tui.charts.palette import PALETTE, Color, Style, style
+from runicorn_tui.charts.view import View, first_view
 from runicorn_tui.experiment_text import no_metrics
 from runicorn_tui.metric_tables import MetricTables, ReadSeries
 from runicorn_tui.terminal import safe
@@ -32,7 +31,9 @@ class Charted:
         """Those that were looked for, all of them when none was."""
         self.wanted = ""
         """What was looked for in their names."""
-        self.view = View(marker=first_marker(os.environ))
+        self.view = first_view()
+        self.colors: Sequence[Color] = PALETTE
+        """Of the lines; the theme has its own."""
         # The place in this list is the style; None is a style that is free again.
         self._chosen: list[str | None] = []
 
@@ -112,7 +113,7 @@ class Charted:
     # What is drawn.
 
     def _styles(self) -> dict[str, Style]:
-        return {name: style(number) for number, name in enumerate(self._chosen) if name is not None}
+        return {name: style(number, self.colors) for number, name in enumerate(self._chosen) if name is not None}
 
     def swatches(self) -> dict[str, Swatch]:
         """A piece of the line of each chosen metric."""
@@ -131,7 +132,7 @@ class Charted:
         """The line of a metric, None while it was not read."""
         if name not in self.tables:
             return None
-        return self.tables.curve(name, self.view.axis, self._styles().get(name, style(0)))
+        return self.tables.curve(name, self.view.axis, self._styles().get(name, style(0, self.colors)))
 
     def curves(self) -> list[Curve]:
         """The lines of the chosen metrics that were read."""

@@ -16,6 +16,7 @@ from click.shell_completion import CompletionItem, shell_complete
 
 from runicorn_db import __version__
 from runicorn_db.errors import StoreError
+from runicorn_tui.commands import options
 from runicorn_tui.exit_codes import FAILURE, INTERRUPTED, OK, OUTPUT_CLOSED, USAGE, exit_code_of
 from runicorn_tui.settings import InvalidSetting, explanations, user_file
 
@@ -43,6 +44,7 @@ COMMANDS = {
     "roots": "runicorn_tui.commands.roots",
     "demo": "runicorn_tui.commands.demo",
     "doctor": "runicorn_tui.commands.doctor",
+    "keys": "runicorn_tui.commands.keys",
     "completion": "runicorn_tui.commands.completion",
 }
 
@@ -90,7 +92,9 @@ class Commands(click.Group):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         own = ("--help", "-h", "--version")
         is_completing_first_word = ctx.resilient_parsing and not args
-        if not is_completing_first_word and (not args or (args[0] not in COMMANDS and args[0] not in own)):
+        # These may stand before a command, whose word then is the next.
+        word = next((word for word in args if word not in ("--ascii", "--no-ascii")), None)
+        if not is_completing_first_word and word not in COMMANDS and word not in own:
             args = ["browse", *args]
         return super().parse_args(ctx, args)
 
@@ -115,8 +119,17 @@ class Commands(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")
-def cli() -> None:
-    pass
+@options.ascii
+def cli(ascii: bool | None) -> None:
+    from runicorn_tui.settings import Settings, load
+    from runicorn_tui.terminal import settle
+
+    try:
+        settings = load({"ascii": ascii})
+    except InvalidSetting:
+        # A command that needs them says so.
+        settings = Settings(ascii=ascii)
+    settle(is_ascii=settings.ascii, is_slow=settings.slow_line)
 
 
 def suggestion(word: str) -> str:

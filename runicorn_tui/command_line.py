@@ -8,7 +8,7 @@ from pathlib import Path
 from runicorn_db.criteria import Criteria, Field, quote
 from runicorn_db.named_values import NamedValue
 from runicorn_db.query import ORDER_FIELDS, ExperimentQuery, Order
-from runicorn_tui.terminal import safe
+from runicorn_tui.terminal import harmless
 
 
 def as_command(query: ExperimentQuery, *, db: Path | None = None) -> str:
@@ -44,7 +44,7 @@ def _within(criteria: Criteria, roots: tuple[str, ...]) -> Criteria:
 
 def shell_word(text: str) -> str:
     """One word for a shell; what could act on the terminal it is pasted into is written as bytes in `$'...'`."""
-    if text == safe(text):
+    if text == harmless(text):
         return shlex.quote(text)
     return "$'" + "".join(_in_dollar_quotes(character) for character in text) + "'"
 
@@ -52,6 +52,6 @@ def shell_word(text: str) -> str:
 def _in_dollar_quotes(character: str) -> str:
     if character in "\\'":
         return f"\\{character}"
-    if character == safe(character):
+    if character == harmless(character):
         return character
     return "".join(f"\\{byte:03o}" for byte in character.encode())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,9 +12,9 @@ from runicorn_tui import chart_text, format
 from runicorn_tui.charts.axis import AXES
 from runicorn_tui.charts.curve import Curve, Reading
 from runicorn_tui.charts.drawing import Drawing
-from runicorn_tui.charts.palette import Color, Style, style
-from runicorn_tui.charts.view import View, first_marker
-from runicorn_tui.comparison import labels, metrics
+from runicorn_tui.charts.palette import PALETTE, Color, Style, style
+from runicorn_tui.charts.view import View, first_view
+from runicorn_tui.comparison import first_metric, labels, metrics
 from runicorn_tui.metric_tables import MetricTables, ReadSeries
 
 _METRICS_HELD = 4
@@ -49,7 +48,9 @@ class Compared:
         self.baseline: str | None = None
         self.metric: str | None = None
         self.metrics: list[str] = []
-        self.view = View(marker=first_marker(os.environ))
+        self.view = first_view()
+        self.colors: Sequence[Color] = PALETTE
+        """Of the lines; the theme has its own."""
 
     # Which experiments.
 
@@ -97,7 +98,7 @@ class Compared:
     def _list_metrics(self) -> None:
         self.metrics = metrics(self.known)
         if self.metric not in self.metrics:
-            self.metric = self.metrics[0] if self.metrics else None
+            self.metric = first_metric(self.known)
 
     def drop(self, id: str) -> None:
         """Takes an experiment out of the comparison."""
@@ -190,7 +191,7 @@ class Compared:
     # What is drawn and said.
 
     def style(self, id: str) -> Style:
-        return style(self._numbers[id] - 1)
+        return style(self._numbers[id] - 1, self.colors)
 
     def curve(self, id: str) -> Curve | None:
         """The line of an experiment, None while it is hidden or was not read."""
@@ -209,6 +210,8 @@ class Compared:
     def head(self, drawing: Drawing) -> list[str]:
         """What there is to say about the chart that was drawn last, the most important first."""
         metric = self.metric
+        if not self.details:
+            return ["Reading the experiments…"]
         if metric is None:
             return ["These experiments have no metrics."]
         tables = [self._tables[id] for id in self._drawn]

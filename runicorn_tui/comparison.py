@@ -134,6 +134,16 @@ def metrics(details: Sequence[ExperimentDetail]) -> list[str]:
     return sorted({*votes, *holders}, key=lambda name: (-votes[name], -holders[name], natural(name)))
 
 
+def first_metric(details: Sequence[ExperimentDetail]) -> str | None:
+    """The one to look at first, of those that can be compared: what most call their best, else a loss."""
+    holders = Counter(name for detail in details for name in detail.metrics)
+    ordered = metrics(details)
+    shared = [name for name in ordered if holders[name] >= FEWEST] or ordered
+    is_best = {detail.experiment.best_metric_name for detail in details}
+    losses = (name for name in shared if "loss" in name.casefold())
+    return next((name for name in shared if name in is_best), next(losses, next(iter(shared), None)))
+
+
 def _best(detail: ExperimentDetail, name: str, mode: Mode) -> object:
     experiment, summary = detail.experiment, detail.metrics.get(name)
     if experiment.best_metric_name == name and experiment.best_metric_value is not None:

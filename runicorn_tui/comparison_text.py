@@ -13,7 +13,7 @@ from runicorn_db.query import Experiment
 from runicorn_tui import format
 from runicorn_tui.comparison import ABSENT, Delta, Row, Verdict, labels
 from runicorn_tui.output import Cell, CsvTable
-from runicorn_tui.terminal import safe
+from runicorn_tui.terminal import harmless
 
 Form = Literal["csv", "json", "md"]
 """Each is also the ending of a file."""
@@ -158,7 +158,7 @@ def _markdown(experiments: Sequence[Experiment], rows: Sequence[Row], baseline: 
 
 def _escaped(text: str) -> str:
     """Text that no Markdown means anything in."""
-    return "".join(f"\\{c}" if c in "\\|`*_[]<>~" else c for c in safe(text))
+    return "".join(f"\\{c}" if c in "\\|`*_[]<>~" else c for c in harmless(text))
 
 
 def whole(form: Form, experiments: Sequence[Experiment], rows: Sequence[Row], baseline: int | None) -> bytes:

@@ -12,7 +12,7 @@ from runicorn_db.filter_terms import FIELDS, TEXT_FIELDS
 from runicorn_db.named_values import NamedValue, Which
 from runicorn_db.query import MAX_SEARCH_LENGTH
 from runicorn_db.text import fold, is_unicode
-from runicorn_tui.terminal import safe
+from runicorn_tui.terminal import harmless, safe
 
 if TYPE_CHECKING:
     from runicorn_db.database import Interrupt
@@ -22,9 +22,6 @@ T = TypeVar("T")
 
 MOST = 50
 _MOST_KEPT = 64
-
-COMMANDS = {":curl": "this list as a REST call", ":cli": "this list as a command line"}
-"""What the filter line takes after a filter, as its last word."""
 
 _FIELD_NOTES = {
     "project": "part of it",
@@ -55,7 +52,6 @@ _TAKES_COLON = {*TEXT_FIELDS, "status", "tag", "has", "is"}
 _PRESENCES = ("tags", "description", "environment")
 
 _OPERATOR = re.compile(r"!=|<=|>=|[:=<>]")
-_SPACE = re.compile(r"\s")
 _PATTERN = re.compile(r"/(?:[^/\\]|\\.)*/", re.DOTALL)
 _BARE_NAME = re.compile(r"[^\s\"':=<>!@-][^\s\":=<>!]*")
 
@@ -64,7 +60,7 @@ _BARE_NAME = re.compile(r"[^\s\"':=<>!@-][^\s\":=<>!]*")
 class Begun:
     """The piece of a filter that ends at the cursor: where it begins, as written, and the letters it stands for.
 
-    `field` is what is before its operator, in small letters; empty for the first piece of a term, ":" for a command,
+    `field` is what is before its operator, in small letters; empty for the first piece of a term,
     "@" for a saved filter.
     """
 
@@ -106,8 +102,6 @@ def begun_at(text: str, cursor: int) -> Begun | None:
             field = None
         elif field is None and at == begin and character in "-!":
             begin = piece = at + 1
-        elif character == ":" and at == begin and not _SPACE.search(text, at):
-            return Begun(at, text[at:], text[at:], ":")
         elif field is None and (match := _OPERATOR.match(text, at)):
             field = text[begin:at].casefold()
             at = piece = match.end()
@@ -124,12 +118,6 @@ def begun_at(text: str, cursor: int) -> Begun | None:
     return Begun(piece, written, _letters(written), field or "")
 
 
-def command_in(text: str) -> tuple[str, str]:
-    """The filter, and the command after it or nothing."""
-    begun = begun_at(text.rstrip(), len(text))
-    return (text, "") if begun is None or begun.field != ":" else (text[: begun.begin], begun.written)
-
-
 def _letters(written: str) -> str:
     if not written.startswith('"'):
         return written
@@ -143,7 +131,7 @@ def write_name(value: NamedValue) -> str | None:
         return None
     is_field = text.casefold() in (*FIELDS, "or")
     is_prefixed = value.which == "best" and prefix.casefold() in _PREFIX_NOTES and "." in value.name
-    is_plain = _BARE_NAME.fullmatch(text) and text == safe(text) and not is_field and not is_prefixed
+    is_plain = _BARE_NAME.fullmatch(text) and text == harmless(text) and not is_field and not is_prefixed
     return text if is_plain else quote(text)
 
 
@@ -165,8 +153,6 @@ class FilterWords:
 
     def _all(self, begun: Begun, interrupt: Interrupt) -> Iterable[Candidate]:
         match begun.field:
-            case ":":
-                return [Candidate(name, name, note) for name, note in COMMANDS.items()]
             case "@":
                 return [Candidate(f"@{name}", f"@{name}", safe(text)) for name, text in sorted(self._saved().items())]
             case "":

@@ -44,13 +44,13 @@ def no_metrics(detail: ExperimentDetail) -> str:
 
 
 def overview(
-    detail: ExperimentDetail, width: int, facts: RunFacts | None = None, *, with_variables: bool = False
+    detail: ExperimentDetail, width: int, facts: RunFacts | None = None, *, with_variables: bool = False, key: str = "e"
 ) -> Sequence[MakeLine]:
     """The facts, those of the index first, then a table of the metrics and what the run made and used."""
     lines = [partial(Content, "")]
     lines += [partial(_same, content) for content in _facts(detail, width)]
     if facts is not None:
-        told = environment_lines(facts, width, with_variables=with_variables)
+        told = environment_lines(facts, width, with_variables=with_variables, key=key)
         lines += [partial(_same, content) for content in told]
     lines.append(partial(Content, ""))
     lines += _metrics(detail, width)
@@ -160,10 +160,12 @@ def _pairs(detail: ExperimentDetail) -> list[tuple[tuple[str, str], tuple[str, s
 
 def duration(experiment: Experiment) -> str:
     """How long it ran; of a running one, how long until its last event, so that a quiet one does not tick."""
-    if experiment.duration_seconds is not None:
-        return format.duration(experiment.duration_seconds)
-    begin = experiment.started_at or experiment.created_at
-    return f"{format.duration(experiment.updated_at - begin)} so far" if experiment.status == "running" else format.DASH
+    seconds = experiment.duration_seconds
+    if experiment.status != "running":
+        return format.DASH if seconds is None else format.duration(seconds)
+    if seconds is None:
+        seconds = experiment.updated_at - (experiment.started_at or experiment.created_at)
+    return f"{format.duration(seconds)} so far"
 
 
 def _status(experiment: Experiment, room: int) -> Content:

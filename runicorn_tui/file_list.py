@@ -7,9 +7,8 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from runicorn_db.run_directory import LOG_NAME, opened_directory
 from runicorn_db.sources.files import Unreadable
-from runicorn_tui.log_file import LOG_NAME
-from runicorn_tui.run_directory import opened_directory
 
 LOG_SUFFIXES = (b".log", b".txt", b".out", b".err")
 _MOST_LOGS = 100

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 
+from runicorn_db.run_directory import opened_directory, opened_file
 from runicorn_db.sources.files import Unreadable, read_json_object
 from runicorn_tui import format
 from runicorn_tui.log_file import LogFile, TextLines
-from runicorn_tui.run_directory import opened_directory, opened_file
 
 MAX_JSON_BYTES = 4 * 2**20
 _HEAD = 8192

@@ -12,6 +12,7 @@ from runicorn_db.query import Snapshot
 
 _PARTS = 64
 _SAMPLE = 4096
+_FEW = 65_536
 
 
 def union(one: Snapshot, other: Snapshot) -> Snapshot:
@@ -32,6 +33,22 @@ def intersection(one: Snapshot, other: Snapshot) -> Snapshot:
 def symmetric_difference(one: Snapshot, other: Snapshot) -> Snapshot:
     """What one of both holds and not the other, ascending."""
     return _combined(one, other, lambda left, right: left ^ right)
+
+
+def toggled(one: Snapshot, other: Snapshot) -> Snapshot:
+    """`one` without what `other` holds where it holds all of that, else with it; ascending."""
+    return union(one, other) if common(one, other) < len(other) else difference(one, other)
+
+
+def common(one: Snapshot, other: Snapshot) -> int:
+    """How many both hold."""
+    few, many = sorted((one, other), key=len)
+    if len(few) > _FEW:
+        return len(intersection(one, other))
+    wanted = set(few.keys)
+    # Part by part, so that no other thread waits long for its turn.
+    parts = (many.keys[begin : begin + _FEW] for begin in range(0, len(many), _FEW)) if wanted else ()
+    return sum(sum(map(wanted.__contains__, part)) for part in parts)
 
 
 def ordered_as(listed: Snapshot, ascending: Snapshot) -> Snapshot:

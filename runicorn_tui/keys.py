@@ -7,15 +7,18 @@ marked in, the rest are screens.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 from textual.binding import Binding, BindingType
+
+from runicorn_tui.key_names import shown
 
 Scope = Literal[
     "app",
     "table",
     "marks",
+    "groups",
     "columns",
     "chooser",
     "search",
@@ -47,31 +50,32 @@ Scope = Literal[
     "help",
 ]
 
-_SHOWN = {
-    "up": "↑",
-    "down": "↓",
-    "left": "←",
-    "right": "→",
-    "shift+up": "shift+↑",
-    "shift+down": "shift+↓",
-    "pageup": "PgUp",
-    "pagedown": "PgDn",
-    "home": "Home",
-    "end": "End",
-    "escape": "esc",
-    "slash": "/",
-    "question_mark": "?",
-    "plus": "+",
-    "equals_sign": "=",
-    "minus": "-",
-    "colon": ":",
-    "less_than_sign": "<",
-    "greater_than_sign": ">",
-    "left_square_bracket": "[",
-    "right_square_bracket": "]",
-    "exclamation_mark": "!",
-    "left_parenthesis": "(",
-}
+TYPING: frozenset[Scope] = frozenset(
+    ("search", "filter", "naming", "tagging", "describing", "picking", "writing", "find")
+)
+"""Where letters are typed, so that they can do nothing else."""
+
+TOGETHER: tuple[tuple[Scope, ...], ...] = (
+    ("experiments", "marks", "groups", "columns", "table", "app"),
+    ("chooser", "table"),
+    ("saved", "table"),
+    ("experiment", "table", "app"),
+    ("chart", "experiment", "table", "app"),
+    ("overview", "experiment", "table", "app"),
+    ("parameters", "experiment", "table", "app"),
+    ("compare", "compared", "table", "app"),
+    ("log", "experiment", "table", "app"),
+    ("log", "file", "table", "app"),
+    ("files", "experiment", "table", "app"),
+    ("trash", "table", "app"),
+    ("deleted", "marks", "table", "app"),
+    ("report", "table", "app"),
+    ("confirm", "table"),
+    ("purging", "table"),
+    *((scope,) for scope in get_args(Scope)),
+)
+"""Scopes that work at the same time: no key means two things in any of these."""
+
 # Shift and 1 to 9 on an American keyboard: no terminal tells of both.
 _SHIFTED_DIGITS = (
     "exclamation_mark",
@@ -85,6 +89,7 @@ _SHIFTED_DIGITS = (
     "left_parenthesis",
 )
 _MOST_SHOWN = 5
+_NEEDED = frozenset(("quit", "back", "close", "done", "cancel", "stay", "help", "palette"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +110,16 @@ class Key:
     short: str = ""
 
     @property
+    def is_needed(self) -> bool:
+        """Whether it must keep a key: there would be no way out without it, or none to the rest."""
+        return self.action in _NEEDED
+
+    @property
+    def has_places(self) -> bool:
+        """Whether each of the keys does something of its own."""
+        return "{place}" in self.action
+
+    @property
     def shown(self) -> str:
         """The keys as printed on a keyboard: `↑ k`."""
         if len(self.keys) > _MOST_SHOWN:
@@ -113,13 +128,21 @@ class Key:
 
     @property
     def hint(self) -> str:
-        """The first key, for the footer."""
-        return shown(self.keys[0])
+        """The first key, for the footer; nothing if it has none."""
+        return shown(self.keys[0]) if self.keys else ""
 
+    def only(self, place: int) -> Key:
+        """With the key of one place alone, from 1 on."""
+        return replace(self, keys=self.keys[place - 1 : place])
 
-def shown(key: str) -> str:
-    """Textual's name of a key as a person writes it."""
-    return _SHOWN.get(key, key)
+    def bound(self, scope: Scope) -> Iterator[tuple[str, tuple[str, ...], str]]:
+        """What Textual is told: under which id, the keys, and what they do."""
+        name = f"{scope}.{self.id}"
+        if not self.has_places:
+            yield name, self.keys, self.action
+        else:
+            for place, typed in enumerate(self.keys, 1):
+                yield f"{name}.{place}", (typed,), self.action.format(place=place)
 
 
 KEYS: tuple[Key, ...] = (
@@ -141,7 +164,7 @@ KEYS: tuple[Key, ...] = (
     # Acting on experiments.
     Key("delete", ("d",), "delete", "delete", "Act", ("experiments", "experiment"), True),
     Key("undo", ("z",), "undo", "undo a deletion", "Act", ("experiments", "experiment", "trash", "deleted")),
-    Key("redo", ("Z",), "redo", "redo what z undid", "Act", ("experiments", "experiment", "trash", "deleted")),
+    Key("redo", ("Z",), "redo", "delete them again", "Act", ("experiments", "experiment", "trash", "deleted")),
     Key("trash", ("X",), "trash", "trash", "Act", ("experiments",)),
     Key("pin", ("p",), "pin", "pin or unpin", "Act", ("experiments",)),
     Key("tags", ("t",), "tags", "change tags", "Act", ("experiments", "experiment")),
@@ -159,6 +182,9 @@ KEYS: tuple[Key, ...] = (
     Key("filter", ("slash",), "filter", "filter", "List", ("experiments",), True),
     Key("sort", ("s",), "sort", "sort by next column", "List", ("experiments",), True, "sort"),
     Key("reverse", ("S",), "reverse", "reverse the order", "List", ("experiments",)),
+    Key("group", ("O",), "group", "groups on or off", "List", ("experiments",)),
+    Key("group-before", ("left_square_bracket",), "next_group(-1)", "group before", "List", ("groups",)),
+    Key("group-next", ("right_square_bracket",), "next_group(1)", "next group", "List", ("groups",)),
     Key("preview", ("V",), "preview", "preview on or off", "List", ("experiments",)),
     Key("clear", ("escape",), "clear", "clear filter, marks", "List", ("experiments",)),
     # Columns of a list.
@@ -196,7 +222,6 @@ KEYS: tuple[Key, ...] = (
     Key("filter-previous", ("up",), "step(-1)", "completion, earlier", "Filter", ("filter",), True, "earlier"),
     Key("filter-next", ("down",), "step(1)", "next, to the list", "Filter", ("filter",)),
     Key("filter-clear", ("escape",), "clear", "close list, clear", "Filter", ("filter",), True, "clear"),
-    Key("command", ("colon",), "command", "query as curl, cli", "Filter", ("experiments",)),
     Key("saved-filters", ("F",), "saved_filters", "saved filters", "Filter", ("experiments",)),
     Key("saved-use", ("enter",), "use", "use", "Saved filters", ("saved",), True),
     Key("saved-save", ("s",), "save", "save the current one", "Saved filters", ("saved",), True, "save current"),
@@ -311,6 +336,8 @@ KEYS: tuple[Key, ...] = (
     # Everywhere.
     Key("reload", ("r",), "reload", "reload", "Everywhere", ("experiments", "experiment", "compare")),
     Key("server", ("W",), "toggle_server", "REST server on/off", "Everywhere", ("app",)),
+    Key("palette", ("ctrl+p",), "palette", "find what to do", "Everywhere", ("app",)),
+    Key("command", ("colon",), "palette(':')", "commands, as :curl", "Everywhere", ("app",)),
     Key("help", ("question_mark",), "help", "help", "Everywhere", ("app",), True),
     Key("quit", ("q",), "quit", "quit", "Everywhere", ("experiments",)),
     Key("help-close", ("escape", "q", "question_mark", "enter"), "close", "close", "Help", ("help",), True),
@@ -334,28 +361,30 @@ KEYS: tuple[Key, ...] = (
 )
 
 
+BY_BINDING: dict[str, tuple[Key, int | None]] = {
+    name: (replace(key, scopes=(scope,)), place if key.has_places else None)
+    for key in KEYS
+    for scope in key.scopes
+    for place, (name, _, _) in enumerate(key.bound(scope), 1)
+}
+"""By the id that Textual knows: the row in one scope, and which of its places."""
+
+
 def of(*scopes: Scope) -> Iterator[Key]:
-    """The rows that work in any of these scopes, in table order."""
-    return (key for key in KEYS if any(scope in key.scopes for scope in scopes))
+    """The rows that work in any of these scopes, in table order, each with those of its scopes."""
+    for key in KEYS:
+        if found := tuple(scope for scope in key.scopes if scope in scopes):
+            yield replace(key, scopes=found)
 
 
 def bindings(scope: Scope) -> list[BindingType]:
-    """For a `BINDINGS` of Textual: one binding a row, under the row's id."""
+    """For a `BINDINGS` of Textual: one binding a row, under the scope and the row's id."""
     return [
-        Binding(typed, action, key.label, show=key.in_footer, id=f"{scope}.{key.id}")
+        Binding(",".join(typed), action, key.label, show=key.in_footer, id=name)
         for key in KEYS
         if scope in key.scopes
-        for typed, action in _actions(key)
+        for name, typed, action in key.bound(scope)
     ]
-
-
-def _actions(key: Key) -> Iterator[tuple[str, str]]:
-    """Keys, with commas between those that do the same, and what they do."""
-    if "{place}" not in key.action:
-        yield ",".join(key.keys), key.action
-    else:
-        for place, typed in enumerate(key.keys, 1):
-            yield typed, key.action.format(place=place)
 
 
 def grouped(keys: Iterable[Key]) -> dict[str, list[Key]]:

@@ -10,6 +10,7 @@ from textual.content import Content
 from runicorn_db.filter_terms import Note
 from runicorn_db.query import Order, Root
 from runicorn_tui import format
+from runicorn_tui.group_text import is_overlapping
 from runicorn_tui.terminal import safe
 from runicorn_tui.widgets.experiment_columns import order_name
 from runicorn_tui.widgets.experiment_table import ExperimentTable
@@ -17,6 +18,8 @@ from runicorn_tui.widgets.line_layout import shortened
 
 if TYPE_CHECKING:
     from runicorn_db.sync_report import SyncProgress
+    from runicorn_tui.keymap import Keymap
+    from runicorn_tui.tree import Tree
 
 _ORDER_WIDTH = 24
 _PHASES = {"scan": "looking through", "list": "reading", "series": "reading metrics of", "measure": "measuring"}
@@ -27,22 +30,36 @@ def order(order_by: Order, *, is_descending: bool) -> Content:
     return Content.styled(f"{name} {'↓' if is_descending else '↑'}", "$text-muted")
 
 
-def marks(table: ExperimentTable) -> list[Content]:
+def marks(table: ExperimentTable, keymap: Keymap) -> list[Content]:
     """An open range, and how many are marked."""
     parts: list[Content] = []
     if table.range_start is not None:
-        parts.append(Content.styled("range: move, then v marks", "$accent"))
+        parts.append(Content.styled(f"range: move, then {keymap.hint('range')} marks", "$accent"))
     if len(table.marks):
         size = "" if table.marks.size_bytes is None else f" ({format.size(table.marks.size_bytes)})"
         parts.append(Content.styled(f"{len(table.marks):,} marked{size}", "$accent"))
     return parts
 
 
-def notices(new: int, notes: Sequence[Note]) -> list[Content]:
+def groups(tree: Tree | None) -> list[Content]:
+    """What the list is grouped by, and whether experiments stand in several groups."""
+    if tree is None:
+        return []
+    count = format.plural(len(tree.groups.groups) + tree.groups.more, "group")
+    overlap = ", overlapping" if is_overlapping(tree.groups) else ""
+    return [Content.styled(f"{count} by {shortened(str(tree.by), _ORDER_WIDTH)}{overlap}", "$primary")]
+
+
+def changed_groups(keymap: Keymap) -> list[Content]:
+    """That there are other groups, or larger or smaller ones, by now."""
+    return [Content.styled(f"groups changed: {keymap.hint('reload')}", "$live")]
+
+
+def notices(new: int, notes: Sequence[Note], keymap: Keymap) -> list[Content]:
     """`new`: how many experiments came since the list was made."""
     parts: list[Content] = []
     if new:
-        parts.append(Content.styled(f"{new:,} new: r", "$live"))
+        parts.append(Content.styled(f"{new:,} new: {keymap.hint('reload')}", "$live"))
     if notes:
         parts.append(Content.styled("filter unclear: last good rows", "$warning"))
     return parts

@@ -9,9 +9,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from runicorn_tui.run_directory import opened_file
-
-LOG_NAME = b"logs.txt"
+from runicorn_db.run_directory import LOG_NAME, opened_file
 
 _BLOCK = 2**20
 # More of one line than any screen shows.

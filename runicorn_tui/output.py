@@ -16,7 +16,7 @@ from typing import Literal, TextIO
 import click
 
 from runicorn_api.json_body import to_json
-from runicorn_tui.terminal import safe
+from runicorn_tui.terminal import harmless, safe
 
 Cell = str | int | float | bool | None
 
@@ -70,14 +70,23 @@ def csv_cell(value: Cell) -> Cell:
     """Texts harmless for a spreadsheet: one that could be a formula begins with an apostrophe. Numbers stay."""
     if not isinstance(value, str):
         return value
-    return f"'{safe(value)}" if value.startswith(_FORMULA_STARTS) else safe(value)
+    shown = harmless(value)
+    return f"'{shown}" if value.startswith(_FORMULA_STARTS) else shown
+
+
+class _Utf8:
+    """stdout for data: UTF-8 whatever a terminal can show."""
+
+    def write(self, text: str) -> int:
+        write_bytes(text.encode("utf-8", "backslashreplace"))
+        return len(text)
 
 
 class CsvTable:
     """CSV as RFC 4180 has it, written row by row; None is an empty cell."""
 
     def __init__(self, header: Sequence[str], file: TextIO | None = None) -> None:
-        self._writer = csv.writer(file or sys.stdout, lineterminator="\r\n")
+        self._writer = csv.writer(file or _Utf8(), lineterminator="\r\n")
         self._writer.writerow([csv_cell(title) for title in header])
 
     def add(self, rows: Iterable[Sequence[Cell]]) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from runicorn_db.query import ExperimentDetail
+from runicorn_db.run_directory import LOG_NAME
 from runicorn_db.sources.files import Unreadable
 from runicorn_tui.file_list import log_names
-from runicorn_tui.log_file import LOG_NAME, LogFile
+from runicorn_tui.log_file import LogFile
 from runicorn_tui.terminal import safe
 from runicorn_tui.widgets.log_view import EMPTY_FILE, EMPTY_LOG, NO_LOG
 

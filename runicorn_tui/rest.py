@@ -124,6 +124,7 @@ def make_server(store: Store, settings: Settings, *, syncing: Callable[[], bool]
             trusted_proxies=frozenset(settings.trusted_proxies),
             rate_limits={**DEFAULT_RATE_LIMITS, **dict(settings.rate_limits)} if settings.rate_limit else None,
             query_timeout=settings.query_timeout,
+            allows_purge=settings.allow_purge,
             has_metrics=settings.metrics,
             syncing=syncing,
         ),

@@ -88,6 +88,14 @@ class ResultPages(Pages):
         known = self._first_keys if self.snapshot is None else self.snapshot
         return known[index : index + 1]
 
+    def between(self, first: int, last: int) -> Snapshot:
+        """The experiments of these rows, both included; none as long as the order is not known."""
+        return Snapshot() if self.snapshot is None else self.snapshot[first : last + 1]
+
+    def anchor(self, index: int) -> tuple[Snapshot | None, int]:
+        """A snapshot, once there is one, and where the experiment of this row stands in it."""
+        return self.snapshot, index
+
     def fresh(self) -> ResultPages:
         """The same experiments in the same order, to be read again."""
         rows = ResultPages(self._load)

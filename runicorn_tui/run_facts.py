@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from runicorn_db.run_directory import opened_directory
 from runicorn_db.sources.files import Unreadable, read_json_object
-from runicorn_tui.run_directory import opened_directory
 
 _DIRTY = ("dirty", "is_dirty", "has_uncommitted_changes", "uncommitted_changes")
 

@@ -14,8 +14,8 @@ _SIZE = 8
 _COMMIT = 12
 
 
-def environment_lines(facts: RunFacts, width: int, *, with_variables: bool) -> list[Content]:
-    """Where it ran and from which code; the environment variables only when they are asked for."""
+def environment_lines(facts: RunFacts, width: int, *, with_variables: bool, key: str = "e") -> list[Content]:
+    """Where it ran and from which code; the environment variables only when they are asked for, by `key`."""
     lines: list[Content] = []
     for problem in facts.problems:
         lines += wrapped("unreadable", problem, width, style="$warning")
@@ -29,7 +29,7 @@ def environment_lines(facts: RunFacts, width: int, *, with_variables: bool) -> l
     for label, text in told.items():
         if text:
             lines += wrapped(label, text, width)
-    lines += _variable_lines(facts, width, with_variables)
+    lines += _variable_lines(facts, width, "" if with_variables else key)
     return lines
 
 
@@ -40,12 +40,12 @@ def _git(facts: RunFacts) -> str:
     return "  ".join(filter(None, (branch, commit, changes)))
 
 
-def _variable_lines(facts: RunFacts, width: int, is_shown: bool) -> list[Content]:
+def _variable_lines(facts: RunFacts, width: int, hidden_by: str) -> list[Content]:
     if not facts.variables:
         return []
-    if not is_shown:
+    if hidden_by:
         count = format.plural(len(facts.variables), "environment variable")
-        return wrapped("variables", f"{count}, e shows them", width, style="$text-muted")
+        return wrapped("variables", f"{count}, {hidden_by} shows them", width, style="$text-muted")
     lines: list[Content] = []
     for number, (name, value) in enumerate(facts.variables):
         lines += wrapped("" if number else "variables", f"{name}={value}", width)

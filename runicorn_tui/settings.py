@@ -34,14 +34,15 @@ def _help(sentence: str) -> dict[str, str]:
 
 ACCESS_LOGS = ("off", "text", "json")
 NOTIFICATIONS = ("off", "bell", "osc9", "osc777")
+THEMES = ("dark", "light", "high-contrast", "colour-blind")
 
 _NEVER_IN_A_FILE = "token"
 """A project file is shared and committed; `token_file` names a file that is checked to be private."""
 
 _NEVER_IN_A_PROJECT = frozenset(
-    ("serve", "host", "allowed_hosts", "unix_socket", "token_file", "cors_origin", "trusted_proxies")
+    ("serve", "host", "allowed_hosts", "unix_socket", "token_file", "cors_origin", "trusted_proxies", "allow_purge")
 )
-"""What lets others in is for the user to say, not for a folder that was copied from somewhere."""
+"""What lets others in, or destroys, is for the user to say, not for a folder that was copied from somewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +66,18 @@ class Settings:
         default="off",
         metadata=_help("How the terminal tells that a watched experiment has ended: off, bell, osc9 or osc777."),
     )
+    theme: str = field(
+        default="",
+        metadata=_help(f"Colours of the browser: {', '.join(THEMES)}; without it, those of last time."),
+    )
+    ascii: bool | None = field(
+        default=None,
+        metadata=_help("Show nothing but ASCII; without it, where the locale is not UTF-8."),
+    )
+    slow_line: bool | None = field(
+        default=None,
+        metadata=_help("Paint less: no animation, half pages, a later preview; without it, over ssh."),
+    )
     running_interval: float = field(default=2.0, metadata=_help("Seconds between two looks at running experiments."))
     full_interval: float = field(default=60.0, metadata=_help("Seconds between two full scans of the roots."))
     allowed_hosts: tuple[str, ...] = field(
@@ -84,6 +97,7 @@ class Settings:
         default=False, metadata=_help("Refuse REST clients of whom the system does not tell which user they are.")
     )
     read_only: bool = field(default=False, metadata=_help("Refuse every REST request that would change something."))
+    allow_purge: bool = field(default=False, metadata=_help("Let REST clients empty the trash for good."))
     cors_origin: str = field(
         default="", metadata=_help("The one other web origin whose pages may use REST, such as https://lab.example.")
     )
@@ -96,7 +110,8 @@ class Settings:
     rate_limits: tuple[tuple[str, int], ...] = field(
         default=(),
         metadata=_help(
-            "Table of requests in 60 seconds for list, detail, metrics, write, other; what is left out stays as it is."
+            "Table of requests in 60 seconds for list, detail, metrics, write, soft_delete, purge, other;"
+            " what is left out stays as it is."
         ),
     )
 
@@ -105,6 +120,8 @@ class Settings:
             raise InvalidSetting(f"access_log must be off, text or json, not '{self.access_log}'", "access_log")
         if self.notify not in NOTIFICATIONS:
             raise InvalidSetting(f"notify must be off, bell, osc9 or osc777, not '{self.notify}'", "notify")
+        if self.theme and self.theme not in THEMES:
+            raise InvalidSetting(f"theme must be {', '.join(THEMES)}, not '{self.theme}'", "theme")
         if not 0 <= self.port <= 65535:
             raise InvalidSetting(f"port must be from 0 to 65535, not {self.port}", "port")
         for name in ("running_interval", "full_interval", "query_timeout"):
@@ -183,7 +200,7 @@ def _from_toml(value: Any, hint: Any, where: str, base: Path) -> Any:
         return tuple(value.items())
     if hint is float and kind is int:
         return float(value)
-    if kind is hint:
+    if kind is hint or (hint == bool | None and kind is bool):
         return value
     raise InvalidSetting(f"{where} must be {_kind(hint)}, not {value!r}")
 
@@ -206,7 +223,7 @@ _WORDS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false":
 
 
 def _from_text(text: str, hint: Any, where: str) -> Any:
-    if hint is bool and text.lower() in _WORDS:
+    if hint in (bool, bool | None) and text.lower() in _WORDS:
         return _WORDS[text.lower()]
     if hint is str:
         return text
@@ -228,6 +245,7 @@ def _from_text(text: str, hint: Any, where: str) -> Any:
 def _kind(hint: Any) -> str:
     kinds = {
         bool: "true or false",
+        bool | None: "true or false",
         int: "a whole number",
         float: "a number",
         tuple[str, ...]: "a list of texts",

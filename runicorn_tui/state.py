@@ -38,6 +38,8 @@ class State:
     order_by: str = ""
     """The id of a column."""
     order_desc: bool = True
+    group_by: str = ""
+    """As `parse_group_by` reads it; empty: no groups."""
     filter: str = ""
     marks: list[str] = field(default_factory=list[str])
     """Ids of experiments."""
@@ -45,6 +47,9 @@ class State:
     """Ids of experiments whose end is to be told."""
     preview: bool = field(default=True, metadata=_EVERYWHERE)
     """Whether the pane beside the list is shown where there is room."""
+    theme: str = field(default="", metadata=_EVERYWHERE | _KEPT)
+    has_seen_hints: bool = field(default=False, metadata=_EVERYWHERE | _KEPT)
+    """Whether this person was told how to begin."""
     history: list[str] = field(default_factory=list[str], metadata=_KEPT)
     """Filters that were used, the latest last."""
     saved_filters: dict[str, str] = field(default_factory=dict[str, str], metadata=_EVERYWHERE | _KEPT)

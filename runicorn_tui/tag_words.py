@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from runicorn_db.errors import InvalidQuery
 from runicorn_db.query import shown
-from runicorn_tui.terminal import safe
+from runicorn_tui.terminal import harmless
 
 _WORD = re.compile(r'(-?)(?:"((?:[^"\\]|\\.)*)"|([^\s,"-][^\s,"]*))(?=[\s,]|$)', re.DOTALL)
 _ESCAPED = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8})|(.))", re.DOTALL)
@@ -69,9 +69,9 @@ def read_tags(text: str) -> tuple[str, ...]:
 
 def write_tag(tag: str) -> str:
     """As `read_change` reads it, and harmless to show."""
-    if _PLAIN.fullmatch(tag) and safe(tag) == tag:
+    if _PLAIN.fullmatch(tag) and harmless(tag) == tag:
         return tag
-    return '"' + safe(tag.replace("\\", "\\\\").replace('"', '\\"')) + '"'
+    return '"' + harmless(tag.replace("\\", "\\\\").replace('"', '\\"')) + '"'
 
 
 def _unescaped(match: re.Match[str]) -> str:

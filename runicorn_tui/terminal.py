@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
+import base64
+import codecs
 import os
 import signal
 import sys
 import unicodedata
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from io import TextIOWrapper
+from typing import TextIO
 
 _JOINERS = frozenset("\u200c\u200d")
 # Invisible though Unicode calls them letters or marks: Hangul fillers, the grapheme joiner, Mongolian selectors.
@@ -19,6 +23,31 @@ _LONGEST_ALERT = 200
 
 # What a shell reports for a program that was ended by the signal.
 EXIT_STATUS = {signal.SIGTERM: 143, signal.SIGHUP: 129}
+
+
+_ASCII = "runicorn_tui_ascii"
+
+
+@dataclass(slots=True)
+class Terminal:
+    """What the one terminal of this process can show; settled before anything is shown."""
+
+    is_ascii: bool = False
+    """Nothing but ASCII: what is no glyph of ours becomes an escape."""
+    is_slow: bool = False
+    """It is far away: less is painted, nothing moves by itself."""
+
+
+shows = Terminal()
+
+
+def settle(*, is_ascii: bool | None = None, is_slow: bool | None = None) -> None:
+    """What `shows` says and is printed from now on; what is None is found out from the environment."""
+    shows.is_ascii = knows_only_ascii(os.environ) if is_ascii is None else is_ascii
+    # Wherever the terminal is at the other end of an ssh connection.
+    shows.is_slow = bool(os.environ.get("SSH_CONNECTION")) if is_slow is None else is_slow
+    for stream in (sys.stdout, sys.stderr):
+        settle_stream(stream)
 
 
 class _Shown(dict[int, str]):
@@ -41,7 +70,22 @@ def _escape(code: int) -> str:
 _SHOWN = _Shown()
 
 
-def safe(value: object) -> str:
+class _ShownInAscii(dict[int, str]):
+    """The same where only ASCII can be shown; our glyphs stay, for the last step before the terminal to redraw."""
+
+    def __missing__(self, code: int) -> str:
+        from runicorn_tui.ascii_glyphs import glyph_in_ascii
+
+        shown = _SHOWN[code]
+        is_left = shown.isascii() or glyph_in_ascii(shown) is not None
+        self[code] = shown if is_left else _escape(code)
+        return self[code]
+
+
+_SHOWN_IN_ASCII = _ShownInAscii()
+
+
+def harmless(value: object) -> str:
     r"""`value` as text of one line that can only be read: nothing in it moves a cursor or hides.
 
     Control, bidirectional, formatting and invisible characters and lone surrogates are shown as
@@ -51,6 +95,57 @@ def safe(value: object) -> str:
     if text.isascii() and text.isprintable():
         return text
     return text.translate(_SHOWN)
+
+
+def safe(value: object) -> str:
+    """As `harmless`, for this terminal: where it shows nothing but ASCII, everything but our glyphs is an escape."""
+    text = harmless(value)
+    return text.translate(_SHOWN_IN_ASCII) if shows.is_ascii and not text.isascii() else text
+
+
+def knows_only_ascii(environ: Mapping[str, str]) -> bool:
+    """Whether the locale says that the terminal cannot show UTF-8."""
+    # LC_CTYPE is C.UTF-8 when Python itself has set it: it tells nothing about the terminal.
+    names = ("LC_ALL", "LANG") if environ.get("LC_CTYPE") == "C.UTF-8" else ("LC_ALL", "LC_CTYPE", "LANG")
+    locale = next((environ[name] for name in names if environ.get(name)), "UTF-8")
+    return "UTF" not in locale.upper()
+
+
+def settle_stream(stream: TextIO) -> None:
+    """What is printed there is ASCII if the terminal shows nothing else: our glyphs by others, the rest as escapes."""
+    if not isinstance(stream, TextIOWrapper):
+        return
+    if shows.is_ascii:
+        codecs.register(_ascii_codec)
+        stream.reconfigure(encoding=_ASCII)
+    elif stream.encoding == _ASCII:
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
+class _AsciiEncoder(codecs.IncrementalEncoder):
+    def encode(self, input: str, final: bool = False) -> bytes:
+        return _encoded(input)[0]
+
+
+def _encoded(text: str, errors: str = "") -> tuple[bytes, int]:
+    from runicorn_tui.ascii_glyphs import glyph_in_ascii
+
+    if not text.isascii():
+        text = "".join(c if c.isascii() else glyph_in_ascii(c) or _escape(ord(c)) for c in text)
+    return text.encode("ascii"), len(text)
+
+
+def _ascii_codec(name: str) -> codecs.CodecInfo | None:
+    # Not Python's own: click takes a stream that is ASCII for one that was set wrongly, and writes UTF-8.
+    if name != _ASCII:
+        return None
+    return codecs.CodecInfo(
+        _encoded,
+        codecs.ascii_decode,
+        incrementalencoder=_AsciiEncoder,
+        incrementaldecoder=codecs.getincrementaldecoder("ascii"),
+        name=_ASCII,
+    )
 
 
 def alert(way: str, text: str) -> str:
@@ -73,6 +168,28 @@ def alert(way: str, text: str) -> str:
             return ""
 
 
+def passed_on(sequence: str, environ: Mapping[str, str] | None = None) -> str:
+    r"""An OSC sequence as tmux or screen hands it to the terminal outside; as it is where neither of them runs.
+
+    tmux does so where `allow-passthrough` is on. Nothing else ends the sequence than a bell: screen takes `ESC \`
+    for the end of the whole.
+    """
+    environ = os.environ if environ is None else environ
+    ended = sequence.replace("\x1b\\", "\a")
+    if not sequence.startswith("\x1b]"):
+        return sequence
+    if environ.get("TMUX"):
+        return f"\x1bPtmux;{ended.replace(chr(27), chr(27) * 2)}\x1b\\"
+    return f"\x1bP{ended}\x1b\\" if environ.get("STY") else sequence
+
+
+def copying(text: str, environ: Mapping[str, str] | None = None) -> str:
+    """What makes a terminal copy `text` (OSC 52). tmux has a clipboard of its own, so that nothing is passed on."""
+    environ = os.environ if environ is None else environ
+    sequence = f"\x1b]52;c;{base64.b64encode(text.encode('utf-8', 'backslashreplace')).decode()}\a"
+    return sequence if environ.get("TMUX") else passed_on(sequence, environ)
+
+
 def refusal(environ: Mapping[str, str] | None = None) -> str | None:
     """Why no full screen can be shown here, or None when it can."""
     environ = os.environ if environ is None else environ
@@ -89,6 +206,9 @@ def on_end_signals(end: Callable[[int], None]) -> Callable[[], None]:
 
     Without this the terminal stays in its alternate screen with mouse reports on.
     """
+    # Here: the command line needs none of it.
+    import asyncio
+
     loop = asyncio.get_running_loop()
     installed: list[signal.Signals] = []
     for number, status in EXIT_STATUS.items():

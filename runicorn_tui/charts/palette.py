@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 Color = tuple[int, int, int]
 
-# Told apart with every kind of colour blindness (Okabe and Ito), the darkest last.
+# Told apart with every kind of colour blindness, after Okabe and Ito: black is white here and the blue is lighter.
 PALETTE: tuple[Color, ...] = (
     (86, 180, 233),
     (230, 159, 0),
-    (0, 188, 135),
+    (0, 158, 115),
     (204, 121, 167),
     (240, 228, 66),
     (213, 94, 0),
-    (160, 160, 160),
-    (0, 114, 178),
+    (247, 247, 247),
+    (63, 111, 217),
 )
 MARKS = "*+ox#@%&ABCDEFGHJKLM"
 """The character of each line where colours and braille cannot be trusted."""
@@ -39,10 +40,10 @@ _SWATCHES = "━╍┅"
 """Solid, dashed, dotted."""
 
 
-def style(number: int) -> Style:
+def style(number: int, colors: Sequence[Color] = PALETTE) -> Style:
     """The style of the line with this number; twenty lines have twenty styles."""
     return Style(
-        color=PALETTE[number % len(PALETTE)],
+        color=colors[number % len(colors)],
         mark=MARKS[number % len(MARKS)],
-        dash=number // len(PALETTE) % len(_SWATCHES),
+        dash=number // len(colors) % len(_SWATCHES),
     )

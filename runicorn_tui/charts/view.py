@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from runicorn_tui.charts.axis import Axis, carried
 from runicorn_tui.charts.curve import Curve
 from runicorn_tui.charts.raster import Marker
+from runicorn_tui.terminal import shows
 
 MARKERS: tuple[Marker, ...] = ("braille", "blocks", "ascii")
 SMOOTHINGS = (0.0, 0.3, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99)
@@ -127,9 +128,6 @@ class View:
         return replace(self, marker=MARKERS[(MARKERS.index(self.marker) + 1) % len(MARKERS)])
 
 
-def first_marker(environ: Mapping[str, str]) -> Marker:
-    """Braille, or ASCII where the locale says that the terminal knows nothing else."""
-    # LC_CTYPE is C.UTF-8 when Python itself has set it: it tells nothing about the terminal.
-    names = ("LC_ALL", "LANG") if environ.get("LC_CTYPE") == "C.UTF-8" else ("LC_ALL", "LC_CTYPE", "LANG")
-    locale = next((environ[name] for name in names if environ.get(name)), "UTF-8")
-    return "braille" if "UTF" in locale.upper() else "ascii"
+def first_view() -> View:
+    """Everything, drawn with what the terminal can show."""
+    return View(marker="ascii" if shows.is_ascii else "braille")

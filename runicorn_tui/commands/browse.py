@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,12 +9,15 @@ import click
 from runicorn_db.query import ExperimentQuery
 from runicorn_tui.commands import options
 from runicorn_tui.exit_codes import INTERRUPTED, OK
+from runicorn_tui.settings import THEMES
 
 if TYPE_CHECKING:
     from runicorn_db.store import Store
     from runicorn_tui.settings import Settings
 
 PLAIN_ROWS = 50
+# A key that was pressed waits for the interpreter while a question is asked, at each of the threads it passes through.
+_SWITCH_SECONDS = 0.0005
 
 
 @click.command(
@@ -29,9 +33,23 @@ PLAIN_ROWS = 50
 @options.db
 @click.option("--serve", is_flag=True, help="Serve REST while the browser is open.")
 @click.option("--no-restore", is_flag=True, help="Begin without the columns, order, filter and marks of last time.")
+@click.option(
+    "--theme",
+    type=click.Choice(THEMES),
+    metavar="NAME",
+    help=f"Colours: {', '.join(THEMES)}; without it, those of last time.",
+)
+@options.ascii
 @options.server
 def command(
-    roots: tuple[Path, ...], db: Path | None, serve: bool, no_restore: bool, host: str | None, port: int | None
+    roots: tuple[Path, ...],
+    db: Path | None,
+    serve: bool,
+    no_restore: bool,
+    theme: str | None,
+    ascii: bool | None,
+    host: str | None,
+    port: int | None,
 ) -> int:
     """Open the browser on the storage roots, otherwise on the one Runicorn would use, otherwise on the whole index.
 
@@ -40,10 +58,16 @@ def command(
     from runicorn_tui.rest import check_settings
     from runicorn_tui.root_choice import open_with_roots
     from runicorn_tui.settings import load
+    from runicorn_tui.terminal import settle
 
     restore = False if no_restore else None
-    settings = load({"db": db, "serve": serve or None, "restore": restore, "host": host, "port": port})
+    if ascii is None:
+        # It may have been said before the command.
+        ascii = click.get_current_context().find_root().params["ascii"]
+    given = {"db": db, "serve": serve or None, "restore": restore, "theme": theme, "ascii": ascii}
+    settings = load({**given, "host": host, "port": port})
     check_settings(settings)
+    settle(is_ascii=settings.ascii, is_slow=settings.slow_line)
     store, names = open_with_roots(settings, roots)
     with store:
         return browse(store, names, settings)
@@ -57,6 +81,7 @@ def browse(store: Store, names: tuple[str, ...], settings: Settings) -> int:
     reason = refusal()
     if reason is not None:
         return _print_plain(store, names, settings, reason)
+    from runicorn_tui import keymap
     from runicorn_tui.app import RunicornApp
     from runicorn_tui.rest import make_server
     from runicorn_tui.state import Memory, state_file
@@ -74,7 +99,9 @@ def browse(store: Store, names: tuple[str, ...], settings: Settings) -> int:
         memory=memory,
         notify=settings.notify,
         settings=settings,
+        keymap=keymap.load(),
     )
+    sys.setswitchinterval(_SWITCH_SECONDS)
     app.run()
     if app.memory_problem is not None:
         output.note(app.memory_problem)

@@ -159,18 +159,20 @@ def _check_program() -> list[Check]:
 
     from runicorn_db import __version__
     from runicorn_db.checks import Check
+    from runicorn_tui.terminal import shows
 
     parts = [f"runicorn-tui {__version__}", f"Python {platform.python_version()}"]
     parts += [f"{name} {importlib.metadata.version(name)}" for name in ("textual", "falcon", "waitress", "pony")]
     encoding = (sys.stdout.encoding or "").lower().replace("-", "")
     term = os.environ.get("TERM", "")
-    if encoding != "utf8":
-        sentence = f"writes {sys.stdout.encoding}, not UTF-8: set LANG to one such as C.UTF-8"
+    if shows.is_ascii or encoding != "utf8":
+        writes = "ASCII" if shows.is_ascii else sys.stdout.encoding
+        sentence = f"writes {writes}, not UTF-8: set LANG to one such as C.UTF-8"
         terminal = Check(name="terminal", state="warning", sentence=sentence)
     else:
         has_colours = os.environ.get("COLORTERM", "") in ("truecolor", "24bit") or "256color" in term
         colours = "many colours" if has_colours else "few colours, as TERM and COLORTERM say"
-        if "NO_COLOR" in os.environ:
+        if os.environ.get("NO_COLOR"):
             colours = "no colours, as NO_COLOR asks"
         terminal = Check(name="terminal", state="ok", sentence=f"{term or 'no TERM'}, UTF-8, {colours}")
     return [Check(name="versions", state="ok", sentence=", ".join(parts)), terminal]

@@ -13,6 +13,7 @@ from runicorn_db.named_values import NamedValue
 from runicorn_db.query import ORDER_FIELDS, Order, shown
 
 if TYPE_CHECKING:
+    from runicorn_db.groups import GroupBy
     from runicorn_db.store import Store
 
 _FROM_A_TO_Z = ("name", "project", "status")
@@ -75,6 +76,28 @@ sort = click.option(
 )
 reverse = click.option(
     "--reverse", is_flag=True, help="The other way round: oldest or smallest first, names from Z to A."
+)
+
+
+def _grouping(_context: click.Context, parameter: click.Parameter, text: str | None) -> GroupBy | None:
+    from runicorn_db.groups import parse_group_by
+
+    with _as_usage(parameter):
+        return None if text is None else parse_group_by(text)
+
+
+def _groupings_that_begin(_context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    from runicorn_db.groups import GROUP_FIELDS
+
+    return [name for name in GROUP_FIELDS if name.startswith(begun)]
+
+
+group_by = click.option(
+    "--group-by",
+    callback=_grouping,
+    metavar="FIELD",
+    shell_complete=_groupings_that_begin,
+    help="List groups instead, the largest first: by project, status, tag, name, root or a parameter (param.lr).",
 )
 
 

@@ -13,6 +13,7 @@ from runicorn_db.query import MAX_PER_PAGE, Experiment, ExperimentQuery, Order
 from runicorn_tui.commands import list_options, options
 
 if TYPE_CHECKING:
+    from runicorn_db.groups import GroupBy
     from runicorn_db.store import Store
 
 Form = Literal["table", "json", "jsonl", "csv"]
@@ -30,6 +31,7 @@ Form = Literal["table", "json", "jsonl", "csv"]
         "runicorn-tui ls 'project:vision acc>0.9' --json | jq -r '.[].id'",
         "runicorn-tui ls @stale",
         "runicorn-tui ls --columns name,acc,max.acc,param.lr --sort max.acc",
+        "runicorn-tui ls status:failed --group-by param.lr",
         "runicorn-tui ls --limit 0 --csv > experiments.csv",
     ),
 )
@@ -38,6 +40,7 @@ Form = Literal["table", "json", "jsonl", "csv"]
 @list_options.columns
 @list_options.sort
 @list_options.reverse
+@list_options.group_by
 @click.option("--limit", type=click.IntRange(min=0), default=50, metavar="N", help="At most N (50); 0 lists all.")
 @options.json
 @click.option("--jsonl", "as_jsonl", is_flag=True, help="Print JSON, one experiment a line.")
@@ -48,6 +51,7 @@ def command(
     columns: tuple[str | NamedValue, ...],
     sort: Order,
     reverse: bool,
+    group_by: GroupBy | None,
     limit: int,
     as_json: bool,
     as_jsonl: bool,
@@ -67,9 +71,20 @@ def command(
     query = ExperimentQuery(
         filter=options.criteria(" ".join(words)), order_by=sort, order_desc=list_options.is_descending(sort, reverse)
     )
+    if group_by is not None and (columns or reverse or sort != "created_at"):
+        raise click.UsageError("--group-by lists the largest groups first: not with --columns, --sort or --reverse.")
     settings = load({"db": db})
     with open_index(settings) as store:
-        list_options.check_names(store, (*columns, sort))
+        names = () if group_by is None or isinstance(group_by, str) else (group_by,)
+        list_options.check_names(store, (*columns, sort, *names))
+        if group_by is not None:
+            from runicorn_tui.group_listing import print_groups
+
+            groups = store.groups(query, group_by)
+            print_groups(groups, group_by, limit=limit, form=form)
+            if not groups.total:
+                output.note(_why_none(store, option(settings)))
+            return
         listed, total = print_experiments(store, query, limit=limit, form=form, columns=columns)
         if total == 0:
             output.note(_why_none(store, option(settings)))

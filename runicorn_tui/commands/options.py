@@ -19,6 +19,9 @@ db = click.option(
     metavar="PATH",
     help="Index file; without it, yours in your data directory.",
 )
+ascii = click.option(
+    "--ascii/--no-ascii", default=None, help="Show nothing but ASCII; without it, where the locale is not UTF-8."
+)
 json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 csv = click.option("--csv", "as_csv", is_flag=True, help="Print CSV (RFC 4180).")
 reason = click.option(

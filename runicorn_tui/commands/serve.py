@@ -43,6 +43,7 @@ _PATH = click.Path(path_type=Path)
 @click.option("--token-file", type=_PATH, metavar="PATH", help=_SAID["token_file"])
 @click.option("--require-peer", is_flag=True, help=_SAID["require_peer"])
 @click.option("--read-only", is_flag=True, help=_SAID["read_only"])
+@click.option("--allow-purge", is_flag=True, help=_SAID["allow_purge"])
 @click.option("--cors-origin", metavar="URL", help=_SAID["cors_origin"])
 @click.option(
     "--trusted-proxy",
@@ -81,16 +82,20 @@ def command(roots: tuple[Path, ...], no_rate_limit: bool, no_watch: bool, **flag
 
 
 def _serve(store: Store, names: tuple[str, ...], settings: Settings, stopping: Stopping) -> None:
+    from runicorn_api.access_log import say
     from runicorn_db.watch import Watcher
-    from runicorn_tui import output
     from runicorn_tui.rest import hints, make_server
+    from runicorn_tui.terminal import safe
+
+    def note(sentence: str) -> None:
+        say(safe(sentence))
 
     watcher = Watcher(
         store,
         names or None,
         running_interval=settings.running_interval,
         full_interval=settings.full_interval,
-        on_problem=output.note,
+        on_problem=note,
     )
     # Made before the roots are read: a port that is taken should be known at once.
     server = make_server(store, settings, syncing=lambda: watcher.is_syncing)
@@ -105,9 +110,9 @@ def _serve(store: Store, names: tuple[str, ...], settings: Settings, stopping: S
         server.start()
         click.echo(f"Serving {server.url}")
         for hint in hints(settings):
-            output.note(hint)
+            note(hint)
         stopping.wait()
-        output.note("Stopping.")
+        note("Stopping.")
     finally:
         server.stop()
         watcher.stop()

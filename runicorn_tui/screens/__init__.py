@@ -10,11 +10,15 @@ from textual.content import Content
 from textual.screen import Screen, ScreenResultType
 
 from runicorn_db.errors import Interrupted, StoreError
-from runicorn_tui.terminal import safe
+from runicorn_tui.terminal import harmless, safe
 from runicorn_tui.widgets.status_line import Line
 
 if TYPE_CHECKING:
     from runicorn_tui.app import RunicornApp
+
+
+LOW_BELOW = 16
+"""With fewer lines dialogs leave out what only separates."""
 
 
 class BrowserScreen(Screen[ScreenResultType]):
@@ -38,7 +42,7 @@ class BrowserScreen(Screen[ScreenResultType]):
     def show_problem(self, reason: str) -> None:
         """One line with the cause."""
         line = self.query_one("#problem", Line)
-        line.show(Content.assemble(" ", safe(reason)), Content("r retries "))
+        line.show(Content.assemble(" ", safe(reason)), Content(f"{self.app.keymap.hint('reload')} retries "))
         line.display = True
 
     def clear_problem(self) -> None:
@@ -47,9 +51,9 @@ class BrowserScreen(Screen[ScreenResultType]):
 
     def copy(self, text: str) -> None:
         """To the clipboard of the terminal, if it lets us; shown too, for those that do not."""
-        shown = safe(text)
-        self.app.copy_to_clipboard(shown)
-        self.say(f"Copied {shown}")
+        copied = harmless(text)
+        self.app.copy_to_clipboard(copied)
+        self.say(f"Copied {copied}")
 
     def say(self, text: str, *, is_warning: bool = False) -> None:
         """A short notice that goes away by itself."""

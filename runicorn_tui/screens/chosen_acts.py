@@ -64,7 +64,8 @@ class ChosenActs(BrowserScreen[None]):
 
         chosen = await self.table.chosen()
         if len(chosen) > 1:
-            self.say(f"A description is about one experiment: {len(chosen):,} are marked, U unmarks them")
+            key = self.app.keymap.hint("unmark")
+            self.say(f"A description is about one experiment: {len(chosen):,} are marked, {key} unmarks them")
             return
         with self.reporting():
             for experiment_id in await self.app.ask(self.app.store.id_list, chosen):
@@ -84,7 +85,8 @@ class ChosenActs(BrowserScreen[None]):
         marked = table.marks.snapshot
         if not FEWEST <= len(marked) <= MOST:
             said = f"{len(marked):,} are" if marked.keys else "none is"
-            self.say(f"Comparing takes {FEWEST} to {MOST} marked experiments, {said} marked: space marks")
+            key = self.app.keymap.hint("mark")
+            self.say(f"Comparing takes {FEWEST} to {MOST} marked experiments, {said} marked: {key} marks")
             return
         await table.is_listed.wait()
         with self.reporting():
@@ -101,7 +103,7 @@ class ChosenActs(BrowserScreen[None]):
         from runicorn_tui.screens.export import Exportable, ExportScreen
 
         table = self.table
-        if self._is_refused("export") or table.current is None or table.pages is None:
+        if self._is_refused("export") or table.pages is None or not len(table.rows):
             return
         current = table.pages.part(table.cursor)
         await table.chosen()

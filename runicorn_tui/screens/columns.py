@@ -129,14 +129,17 @@ class ColumnsScreen(ModalScreen[None]):
         return self.query_one(EntryTable)
 
     def compose(self) -> ComposeResult:
+        search = self.app.keymap.hint("search-columns")
         with Vertical(id="columns"):
-            yield SearchInput(placeholder="/ searches columns, metrics, parameters", compact=True, id="columns-search")
+            yield SearchInput(
+                placeholder=f"{search} searches columns, metrics, parameters", compact=True, id="columns-search"
+            )
             yield EntryTable()
             yield Line(id="columns-place")
             yield KeyBar()
 
     def on_mount(self) -> None:
-        self.table.empty = ("no such column", "esc takes the search back")
+        self.table.empty = ("no such column", f"{self.app.keymap.hint('search-clear')} takes the search back")
         self._show_choice()
         self._show_entries()
         self._show_keys()

@@ -90,6 +90,7 @@ class CompareScreen(ViewKeys, Scattering):
         self.query_one(KeyBar).show(rows)
         self._read()
         self.set_interval(LIVE_SECONDS, self._look_again)
+        self.app.theme_changed_signal.subscribe(self, lambda _: self._draw())
 
     @property
     def table(self) -> ComparisonTable:
@@ -219,6 +220,7 @@ class CompareScreen(ViewKeys, Scattering):
 
     def _draw(self) -> None:
         compared, view = self._compared, self.view
+        compared.colors = self.query_one(Chart).line_colors
         if self._scatter is None:
             self.query_one(Chart).show(compared.curves(), view.over(compared.extent))
         else:

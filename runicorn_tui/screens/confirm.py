@@ -20,6 +20,7 @@ from runicorn_tui.acts import Failure
 from runicorn_tui.screens.dialog import Part, TakingDialog, counts, heading, largest, row
 from runicorn_tui.widgets.experiment_columns import columns
 from runicorn_tui.widgets.line_layout import Column, shortened
+from runicorn_tui.widgets.status_line import clickable, pressing
 from runicorn_tui.widgets.still_input import StillInput
 
 ONE_KEY_LIMIT = 20
@@ -149,13 +150,15 @@ class ConfirmDelete(TakingDialog[Outcome | None]):
     def _warnings(self, preview: DeletePreview) -> list[Part]:
         lines: list[Part] = []
         for count, takes, what, key in (
-            (preview.running, self._takes_running, "running", "r"),
-            (preview.pinned, self._takes_pinned, "pinned", "p"),
+            (preview.running, self._takes_running, "running", self.app.keymap.hint("take-running")),
+            (preview.pinned, self._takes_pinned, "pinned", self.app.keymap.hint("take-pinned")),
         ):
             if count and takes:
-                lines.append(Part(1, row("taken", f"{count:,} {what} (press {key} to leave out)", "$warning")))
+                said = row("taken", f"{count:,} {what} (press {key} to leave out)", "$warning")
+                lines.append(Part(1, clickable(said, key)))
             elif count:
-                lines.append(Part(1, row("left out", f"{count:,} {what} (press {key} to take along)", "$accent")))
+                said = row("left out", f"{count:,} {what} (press {key} to take along)", "$accent")
+                lines.append(Part(1, clickable(said, key)))
         if self._hidden:
             text = f"{self._hidden:,} of the marked ones do not match the filter"
             lines.append(Part(1, row("hidden", text, "$accent")))
@@ -167,13 +170,17 @@ class ConfirmDelete(TakingDialog[Outcome | None]):
     # Agreeing.
 
     def agreed_prompt(self) -> Content:
-        cancels = ("esc", "bold $primary"), " cancels"
+        hint = self.app.keymap.hint
+        cancels = pressing(hint("cancel"), "cancels")
         if not self.total:
-            return Content.styled(" Nothing to move · esc closes", "$text-muted")
-        reason = ("   "), ("e", "bold $primary"), " reason "
+            return Content.assemble(
+                (" Nothing to move · ", "$text-muted"), pressing(hint("cancel"), "closes", "$text-muted")
+            )
+        reason = pressing(hint("reason"), "reason")
         if self.total <= ONE_KEY_LIMIT:
-            return Content.assemble(" ", ("y", "bold $error"), " moves them   ", *cancels, *reason)
-        return Content.assemble("   ", *cancels, *reason)
+            moves = pressing(hint("confirm"), "moves them", "bold $error")
+            return Content.assemble(" ", moves, "   ", cancels, "   ", reason, " ")
+        return Content.assemble("   ", cancels, "   ", reason, " ")
 
     def action_toggle_running(self) -> None:
         if not self.is_working and self._preview is not None and self._preview.running:

@@ -21,7 +21,7 @@ from runicorn_tui import keys
 from runicorn_tui.rows import Pages
 from runicorn_tui.widgets.line_layout import Column, shortened
 from runicorn_tui.widgets.line_table import LineTable
-from runicorn_tui.widgets.status_line import Line
+from runicorn_tui.widgets.status_line import Line, pressing
 
 if TYPE_CHECKING:
     from runicorn_tui.app import RunicornApp
@@ -173,8 +173,12 @@ class TakingDialog(ModalScreen[ResultT], Generic[ResultT]):
         else:
             is_wrong = not str(self.total).startswith(self._typed)
             typed = (self._typed, "bold $warning" if is_wrong else "bold")
+            key = self.app.keymap.hint("confirm-number")
+            said = key.capitalize() if key == "enter" else key
             self.show_prompt(
-                Content.assemble(" type ", (str(self.total), "bold $error"), " and Enter: ", typed, ("▏", "$primary")),
+                Content.assemble(
+                    " type ", (str(self.total), "bold $error"), f" and {said}: ", typed, ("▏", "$primary")
+                ),
                 self.agreed_prompt(),
             )
 
@@ -183,11 +187,12 @@ class TakingDialog(ModalScreen[ResultT], Generic[ResultT]):
 
     def show_progress(self, done: int, total: int, what: str) -> None:
         """A bar, and how far it is."""
-        text = f" {what} {done:,} of {total:,}   esc stops here"
-        width = max(0, min(40, self.query_one("#dialog-prompt").size.width - cell_len(text) - 2))
+        stops = pressing(self.app.keymap.hint("cancel"), "stops here")
+        text = Content.assemble(f" {what} {done:,} of {total:,}   ", stops)
+        width = max(0, min(40, self.query_one("#dialog-prompt").size.width - text.cell_length - 2))
         filled = width * done // max(1, total)
         self.show_prompt(
-            Content.assemble(" ", ("━" * filled, "bold $success"), ("━" * (width - filled), "$dimmed"), text)
+            Content.assemble(" ", ("━" * filled, "bold $success"), ("─" * (width - filled), "$dimmed"), text)
         )
 
     def untype(self) -> None:

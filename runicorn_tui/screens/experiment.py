@@ -66,7 +66,7 @@ class ExperimentScreen(UndoScreen[bool]):
         layout: vertical;
         & #experiment-title { height: 1; background: $panel; }
         & ContentSwitcher { height: 1fr; }
-        & #problem { display: none; height: 1; background: $error 20%; color: $error; }
+        & #problem { display: none; height: 1; background: $problem; color: $error; }
         & .stale { opacity: 60%; }
     }
     """
@@ -101,6 +101,7 @@ class ExperimentScreen(UndoScreen[bool]):
 
     def on_mount(self) -> None:
         self._show_keys()
+        self.query_one("#experiment-title", Line).show(Content.styled(" Reading the experiment…", "$text-muted"))
         self._read()
         self.set_interval(LIVE_SECONDS, self._look)
         self.set_interval(LOG_SECONDS, self._look_at_log)
@@ -300,7 +301,7 @@ class ExperimentScreen(UndoScreen[bool]):
         if outcome.problem is not None:
             self.show_problem(outcome.problem)
         elif outcome.moved:
-            self.say("Moved to trash, z undoes")
+            self.say(f"Moved to trash, {self.app.keymap.hint('undo')} undoes")
             self.dismiss(True)
         self.show_failures("not moved to the trash", outcome.failures)
 

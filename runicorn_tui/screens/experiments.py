@@ -6,7 +6,6 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
@@ -21,21 +20,23 @@ from runicorn_db.named_values import NamedValue
 from runicorn_db.query import Experiment, ExperimentQuery, Order, Root, Snapshot
 from runicorn_tui import keys, list_status
 from runicorn_tui.completions import FilterWords
-from runicorn_tui.marks import sizes_of
 from runicorn_tui.messages import IndexChanged, ServerChanged, SyncFailed, SyncMoved
 from runicorn_tui.rows import PAGE, ResultPages, added, survivor
-from runicorn_tui.screens.chosen_acts import ChosenActs
 from runicorn_tui.screens.filter_acts import FilterActs
+from runicorn_tui.screens.grouping import Grouping
+from runicorn_tui.screens.hinting import FirstHints, Hinting
 from runicorn_tui.screens.previewing import Previewing
+from runicorn_tui.screens.remembering import Remembering
 from runicorn_tui.screens.undo import UndoScreen
 from runicorn_tui.screens.watching import Watching
-from runicorn_tui.state import MOST_MARKS
 from runicorn_tui.terminal import safe
+from runicorn_tui.tree import TreeRows
 from runicorn_tui.widgets.empty import empty_lines
-from runicorn_tui.widgets.experiment_columns import ORDER_COLUMNS, ColumnChoice, column_id_of, order_of
+from runicorn_tui.widgets.experiment_columns import ORDER_COLUMNS, column_id_of, order_of
 from runicorn_tui.widgets.experiment_table import ExperimentTable
 from runicorn_tui.widgets.filter_bar import FilterBar
 from runicorn_tui.widgets.filter_input import FilterInput
+from runicorn_tui.widgets.grouped_table import GroupedTable
 from runicorn_tui.widgets.line_table import LineTable
 from runicorn_tui.widgets.preview import Preview
 from runicorn_tui.widgets.status_line import KeyBar, Line, StatusLine
@@ -48,10 +49,10 @@ _FILL_SECONDS = 1.0
 _FIRST_PAINT_SECONDS = 0.5
 
 
-class ExperimentsScreen(FilterActs, ChosenActs, Previewing, Watching, UndoScreen[None]):
+class ExperimentsScreen(FilterActs, Grouping, Remembering, Previewing, Watching, Hinting, UndoScreen[None]):
     """Shows what the filter matches; everything that asks the store runs in a worker."""
 
-    SCOPES: ClassVar[tuple[keys.Scope, ...]] = ("experiments", "marks", "columns", "table", "filter", "app")
+    SCOPES: ClassVar[tuple[keys.Scope, ...]] = ("experiments", "marks", "groups", "columns", "table", "filter", "app")
     BINDINGS = keys.bindings("experiments")
     AUTO_FOCUS = "ExperimentTable"
 
@@ -72,11 +73,10 @@ class ExperimentsScreen(FilterActs, ChosenActs, Previewing, Watching, UndoScreen
         self._sync = ""
         self._address: str | None = None
         self._roots: Sequence[Root] | None = None
-        self._is_told_of_marks = False
 
     @property
-    def table(self) -> ExperimentTable:
-        return self.query_one(ExperimentTable)
+    def table(self) -> GroupedTable:
+        return self.query_one(GroupedTable)
 
     @property
     def bar(self) -> FilterBar:
@@ -85,8 +85,9 @@ class ExperimentsScreen(FilterActs, ChosenActs, Previewing, Watching, UndoScreen
     def compose(self) -> ComposeResult:
         yield FilterBar("experiments", FilterWords(self.app.store, lambda: self.saved), self.filter_changed)
         with Horizontal(id="experiments"):
-            yield ExperimentTable(self.app.clock, self.app.ask)
+            yield GroupedTable(self.app.clock, self.app.ask)
             yield Preview(self.app.ask, self.app.store)
+        yield FirstHints(markup=False)
         yield Line(id="problem")
         yield StatusLine()
         yield KeyBar()
@@ -95,46 +96,9 @@ class ExperimentsScreen(FilterActs, ChosenActs, Previewing, Watching, UndoScreen
         # Painted once, with the first rows in it, unless they take their time.
         self._unpainted.callback(self.set_timer(_FIRST_PAINT_SECONDS, self._unpainted.close).stop)
         self._unpainted.enter_context(self.app.batch_update())
-        self._restore()
+        self.restore()
         self._show_keys()
         self._list(keep=False)
-
-    # What was here at the end of the last time.
-
-    def _restore(self) -> None:
-        if self.app.memory is None:
-            return
-        state = self.app.memory.state
-        if state.columns:
-            self.table.begin_with(ColumnChoice.of_ids(state.columns))
-        order = order_of(state.order_by)
-        if order is not None:
-            self._order_by, self._order_desc = order, state.order_desc
-        self.restore_history()
-        criteria, notes = self.read_filter(state.filter)
-        if state.filter and not notes:
-            self._criteria = criteria
-            self.bar.begin_with(state.filter)
-        if state.marks:
-            self._restore_marks(state.marks)
-
-    @work(group="restore")
-    async def _restore_marks(self, ids: list[str]) -> None:
-        with self.reporting():
-            self.table.restore_marks(await self.app.ask(sizes_of, self.app.store, ids))
-
-    def _remember_order(self) -> None:
-        self.app.remember(order_by=column_id_of(self._order_by), order_desc=self._order_desc)
-
-    def _remember_marks(self) -> None:
-        marked = self.table.marks.snapshot
-        if len(marked) <= MOST_MARKS:
-            self.app.remember(marks=partial(self.app.store.id_list, marked))
-            return
-        self.app.remember(marks=[])
-        if self.app.memory is not None and not self._is_told_of_marks:
-            self._is_told_of_marks = True
-            self.say(f"More than {MOST_MARKS:,} marks are not remembered for the next start.")
 
     def on_unmount(self) -> None:
         self._interrupt.cancel()
@@ -161,14 +125,21 @@ class ExperimentsScreen(FilterActs, ChosenActs, Previewing, Watching, UndoScreen
         table.is_listed.clear()
         try:
             with self.reporting():
-                await self._list_by(self._query(), interrupt, keep=keep)
+                if self.group_by is None:
+                    listed = await self._list_by(self._query(), interrupt, keep=keep)
+                else:
+                    listed = await self.list_groups(self._query(), self.group_by, interrupt, keep=keep)
+                self._new = 0
+                self.clear_problem()
+                await self._count_everything(listed)
         finally:
             if interrupt is self._interrupt:
                 table.is_listed.set()
 
-    async def _list_by(self, query: ExperimentQuery, interrupt: Interrupt, *, keep: bool) -> None:
+    async def _list_by(self, query: ExperimentQuery, interrupt: Interrupt, *, keep: bool) -> int:
+        """How many there are."""
         ask, store, table = self.app.ask, self.app.store, self.table
-        before, cursor = table.pages.snapshot if table.pages else None, table.cursor
+        before, cursor = table.pages.anchor(table.cursor) if table.pages else (None, 0)
         rows = ResultPages(self._load)
         if not keep or before is None:
             before = None
@@ -185,11 +156,9 @@ class ExperimentsScreen(FilterActs, ChosenActs, Previewing, Watching, UndoScreen
             cursor = await ask(survivor, before, cursor, after)
             await rows.ensure(cursor - table.body_height, cursor + table.body_height)
             self._show(rows, cursor)
-        self._new = 0
-        self.clear_problem()
-        await self._count_everything(len(after))
+        return len(after)
 
-    def _show(self, rows: ResultPages, cursor: int) -> None:
+    def _show(self, rows: ResultPages | TreeRows, cursor: int) -> None:
         table = self.table
         self._is_listed = True
         table.range_start = None
@@ -197,6 +166,8 @@ class ExperimentsScreen(FilterActs, ChosenActs, Previewing, Watching, UndoScreen
         table.order = (column_id_of(self._order_by), self._order_desc)
         table.empty = self._empty_text()
         table.show(rows, cursor)
+        if len(rows):
+            self.hint_once()
         self._show_status()
         self.call_later(self._unpainted.close)
 
@@ -223,7 +194,11 @@ class ExperimentsScreen(FilterActs, ChosenActs, Previewing, Watching, UndoScreen
 
     def _empty_text(self) -> tuple[str, ...]:
         return empty_lines(
-            is_filtered=bool(self._criteria), sync=self._sync, roots=self._roots, index=self.app.store.path
+            is_filtered=bool(self._criteria),
+            sync=self._sync,
+            roots=self._roots,
+            index=self.app.store.path,
+            hint=self.app.keymap.hint,
         )
 
     # The filter.
@@ -236,12 +211,16 @@ class ExperimentsScreen(FilterActs, ChosenActs, Previewing, Watching, UndoScreen
         self._show_keys()
 
     def action_clear(self) -> None:
-        """One step back at a time: the open range, the cursor among the columns, the filter, the marks."""
+        """One step back at a time: hints, the open range, the cursor among the columns, groups, filter, marks."""
+        if self.close_hints():
+            return
         if self.table.range_start is not None:
             self.table.range_start = None
             self.table.mark_changed()
         elif self.table.column is not None:
             self.table.go_to_column(None)
+        elif self.group_by is not None:
+            self.leave_groups()
         elif self.bar.text:
             self.bar.set_text("")
         elif len(self.table.marks):
@@ -266,13 +245,13 @@ class ExperimentsScreen(FilterActs, ChosenActs, Previewing, Watching, UndoScreen
 
     def action_reverse(self) -> None:
         self._order_desc = not self._order_desc
-        self._remember_order()
+        self.remember_order()
         self._list(keep=False)
 
     def _sort_by(self, order: Order) -> None:
         is_lowest = isinstance(order, NamedValue) and order.which == "min"
         self._order_by, self._order_desc = order, not is_lowest and order not in _ASCENDS
-        self._remember_order()
+        self.remember_order()
         self._list(keep=False)
 
     @on(LineTable.Sorted)
@@ -329,7 +308,7 @@ class ExperimentsScreen(FilterActs, ChosenActs, Previewing, Watching, UndoScreen
     async def _deleted(self, outcome: Outcome) -> None:
         if outcome.moved:
             await self.table.forget(outcome.done)
-            self.say(f"{outcome.moved:,} moved to trash, z undoes")
+            self.say(f"{outcome.moved:,} moved to trash, {self.app.keymap.hint('undo')} undoes")
             self._list(keep=True)
         if outcome.problem is not None:
             self.say(f"The rest was not moved: {outcome.problem}", is_warning=True)
@@ -353,7 +332,8 @@ class ExperimentsScreen(FilterActs, ChosenActs, Previewing, Watching, UndoScreen
             self.say(f"Copied {current.id}")
 
     @on(LineTable.Chosen)
-    def action_open(self) -> None:
+    async def action_open(self) -> None:
+        await self.table.fold()
         if (current := self.table.current) is not None:
             from runicorn_tui.screens.experiment import ExperimentScreen
 
@@ -400,6 +380,7 @@ class ExperimentsScreen(FilterActs, ChosenActs, Previewing, Watching, UndoScreen
                 new = await self.app.ask(added, pages.snapshot, now)
                 if pages is self.table.pages:
                     self._new = new
+            await self.look_at_groups()
             self._show_status()
 
     def on_sync_moved(self, message: SyncMoved) -> None:
@@ -428,10 +409,11 @@ class ExperimentsScreen(FilterActs, ChosenActs, Previewing, Watching, UndoScreen
     @on(LineTable.Moved)
     def _cursor_moved(self) -> None:
         self.query_one(StatusLine).show_position(self.table.cursor, len(self.table.rows))
+        self._show_keys()
 
     @on(ExperimentTable.Marked)
     def _marks_changed(self) -> None:
-        self._remember_marks()
+        self.remember_marks()
         self._show_status()
         self._show_keys()
 
@@ -444,15 +426,19 @@ class ExperimentsScreen(FilterActs, ChosenActs, Previewing, Watching, UndoScreen
             rows = [key for key in keys.of("experiments", "marks", "app") if key.in_footer]
         # An open range counts only once it is taken.
         count = 0 if self.table.range_start is not None else len(self.table.marks)
-        self.query_one(KeyBar).show(rows, {"delete": f"delete {count:,}"} if count else {})
+        labels = {"delete": f"delete {count:,}"} if count else {}
+        self.query_one(KeyBar).show(rows, labels | self.table.labels)
 
     def _show_status(self) -> None:
-        listed = len(self.table.rows)
+        listed = self.table.total
         of = f" of {self._everything:,}" if self._criteria and self._everything is not None else ""
         if self._is_listed:
             self.bar.show_count(Content.assemble((f"{listed:,}", "bold"), (of, "$text-muted")))
         order = list_status.order(self._order_by, is_descending=self._order_desc)
-        left = [order, *list_status.marks(self.table), *list_status.notices(self._new, self._notes)]
+        left = [order, *list_status.groups(self.table.group_tree)]
+        left += list_status.marks(self.table, self.app.keymap)
+        left += list_status.changed_groups(self.app.keymap) if self.are_groups_changed else []
+        left += list_status.notices(self._new, self._notes, self.app.keymap)
         right = list_status.surroundings(self._roots or (), self._address)
         if self._sync or self.app.is_watching:
             right.append(list_status.watching(self._sync))

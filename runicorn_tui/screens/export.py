@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from textual import on, work
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
+from textual.style import Style
 from textual.widgets import Input, Static
 
 from runicorn_db.errors import StoreError
@@ -26,7 +27,8 @@ from runicorn_tui.export.formats import NO_PARQUET, TITLES, has_parquet
 from runicorn_tui.export.tables import ExperimentTable, SeriesTable, Table
 from runicorn_tui.export.writing import Progress, Writing, summary, to_file
 from runicorn_tui.progress import bar
-from runicorn_tui.terminal import safe
+from runicorn_tui.screens import LOW_BELOW
+from runicorn_tui.terminal import harmless, safe
 from runicorn_tui.widgets.status_line import KeyBar, Line
 from runicorn_tui.widgets.still_input import StillInput
 
@@ -45,6 +47,9 @@ _TITLES_OF_WHAT: dict[What, str] = {
 }
 _KEYS: dict[Turn, str] = {"what": "w", "rows": "r", "columns": "c", "format": "f"}
 _STEP_SECONDS = 0.15
+_NARROW_BELOW = 72
+"""With fewer columns only what is chosen has room."""
+_CHOOSES = "chooses"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,7 +109,10 @@ class ExportScreen(ModalScreen[str | None]):
         with Vertical(id="export"):
             yield Static("", id="export-body", markup=False)
             with Horizontal(id="export-name-row"):
-                yield Static(Content.assemble(" ", ("n", "bold $primary"), " file"), id="export-name-label")
+                yield Static(
+                    Content.assemble(" ", (self.app.keymap.hint("export-name"), "bold $primary"), " file"),
+                    id="export-name-label",
+                )
                 yield NameInput(compact=True, id="export-name", select_on_focus=False)
             yield Line(id="export-prompt")
             yield KeyBar()
@@ -148,7 +156,7 @@ class ExportScreen(ModalScreen[str | None]):
             **TITLES,
         }
         title = f" Export {format.plural(len(self._snapshot), 'experiment')}"
-        lines = [Content.styled(title, "bold"), Content("")]
+        lines = [Content.styled(title, "bold"), *([] if self.app.size.height < LOW_BELOW else [Content("")])]
         lines += [self._choice(turn, key, titles) for turn, key in _KEYS.items()]
         self.query_one("#export-body", Static).update(Content("\n").join(lines))
         self._show_keys()
@@ -157,11 +165,18 @@ class ExportScreen(ModalScreen[str | None]):
         row = Content.assemble(" ", (key, "bold $primary"), (f" {turn:<10}", "$text-muted"))
         if turn == "columns" and self._chosen("rows") == "series":
             return Content.assemble(row, ("every metric that any of them has", "$text-muted"))
+        is_narrow = self.app.size.width < _NARROW_BELOW
         for place, value in enumerate(self._offered[turn]):
             is_chosen = place == self._at[turn]
+            if is_narrow and not is_chosen:
+                continue
             text = f"{'●' if is_chosen else '○'} {titles[value]}   "
-            row = Content.assemble(row, (text, "$foreground" if is_chosen else "$text-muted"))
+            choice = Content.styled(text, "$foreground" if is_chosen else "$text-muted")
+            row = Content.assemble(row, choice.stylize(Style.from_meta({_CHOOSES: (turn, place)})))
         return row
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._draw()
 
     def _show_keys(self) -> None:
         if self._is_writing:
@@ -181,14 +196,21 @@ class ExportScreen(ModalScreen[str | None]):
         if name.value == self._proposed:
             fresh = await self.app.ask(proposed, self._chosen("rows"), self._format, self._roots)
             if name.value == self._proposed:
-                name.value = self._proposed = safe(fresh)
+                name.value = self._proposed = harmless(fresh)
 
     # What the keys do.
 
+    async def on_click(self, event: events.Click) -> None:
+        if (chosen := event.style.meta.get(_CHOOSES)) is not None:
+            await self._choose(*chosen)
+
     async def action_turn(self, turn: Turn) -> None:
+        await self._choose(turn, (self._at[turn] + 1) % max(1, len(self._offered[turn])))
+
+    async def _choose(self, turn: Turn, place: int) -> None:
         if self._is_writing:
             return
-        self._at[turn] = (self._at[turn] + 1) % max(1, len(self._offered[turn]))
+        self._at[turn] = place
         self._draw()
         await self._propose()
         self._begin_again()
@@ -236,7 +258,9 @@ class ExportScreen(ModalScreen[str | None]):
             path = await ask(checked, typed, await ask(self.app.store.root_names))
             if not replaces and await ask(path.exists):
                 self._replaces = path
-                self._show_prompt(f"{path} is there already: y replaces it", "$warning")
+                self._show_prompt(
+                    f"{path} is there already: {self.app.keymap.hint('export-replace')} replaces it", "$warning"
+                )
             else:
                 self._show_prompt("looking at what there is…", "$accent")
                 await self._written(path, await ask(self._table), replaces=replaces)

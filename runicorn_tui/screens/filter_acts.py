@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.worker import Worker
@@ -15,16 +15,21 @@ from runicorn_db.filter_terms import Note
 from runicorn_db.named_values import NamedValue
 from runicorn_db.query import MAX_PER_PAGE, ExperimentQuery
 from runicorn_tui import saved_filters
-from runicorn_tui.completions import COMMANDS
 from runicorn_tui.screens import BrowserScreen
 from runicorn_tui.widgets.filter_bar import FilterBar
 
 if TYPE_CHECKING:
-    from runicorn_tui.widgets.experiment_table import ExperimentTable
+    from runicorn_tui.widgets.grouped_table import GroupedTable
 
 
 class FilterActs(BrowserScreen[None]):
     """A screen with a filter bar and a list that follows it."""
+
+    TYPED_COMMANDS: ClassVar[dict[str, tuple[str, str]]] = {
+        ":curl": ("show_call", "this list as a REST call"),
+        ":cli": ("show_command", "this list as a command line"),
+    }
+    """For the palette: an action and what it is."""
 
     if TYPE_CHECKING:
         _criteria: Criteria
@@ -34,7 +39,7 @@ class FilterActs(BrowserScreen[None]):
         @property
         def bar(self) -> FilterBar: ...
         @property
-        def table(self) -> ExperimentTable: ...
+        def table(self) -> GroupedTable: ...
         def _is_refused(self, what: str) -> bool: ...
         def _query(self) -> ExperimentQuery: ...
         def _list(self, *, keep: bool) -> Worker[None]: ...
@@ -91,23 +96,20 @@ class FilterActs(BrowserScreen[None]):
 
     # The same query elsewhere.
 
-    def action_command(self) -> None:
-        self.set_focus(self.bar.input)
-        self.bar.begin_command()
-
-    @on(FilterBar.Called)
-    def _called(self, event: FilterBar.Called) -> None:
-        if not self._is_refused(f"show {COMMANDS[event.command]}"):
-            self._show_command() if event.command == ":cli" else self._show_call()
-
-    def _show_command(self) -> None:
+    def action_show_command(self) -> None:
+        """As `runicorn-tui ls`."""
+        if self._is_refused("show this list as a command line"):
+            return
         from runicorn_tui.command_line import as_command
         from runicorn_tui.screens.query_text import QueryTextScreen
 
         text = as_command(self._query(), db=self.app.settings.db)
         self.app.push_screen(QueryTextScreen("This list as a command line", text))
 
-    def _show_call(self) -> None:
+    def action_show_call(self) -> None:
+        """As curl."""
+        if self._is_refused("show this list as a REST call"):
+            return
         from runicorn_tui.rest import as_curl
         from runicorn_tui.screens.query_text import QueryTextScreen
 
@@ -116,10 +118,10 @@ class FilterActs(BrowserScreen[None]):
         if isinstance(query.order_by, NamedValue):
             notes.append(f"REST does not order by {query.order_by}: the newest come first.")
             query = replace(query, order_by="created_at", order_desc=True)
-        if (listed := len(self.table.rows)) > MAX_PER_PAGE:
+        if (listed := self.table.total) > MAX_PER_PAGE:
             notes.append(f"The first {MAX_PER_PAGE:,} of {listed:,}; its next_cursor, as cursor=, asks for more.")
         if self._address is None:
-            notes.append("No server runs here: W starts it.")
+            notes.append(f"No server runs here: {self.app.keymap.hint('server')} starts it.")
         try:
             text = as_curl(query, self.app.settings, self._address)
         except InvalidQuery as error:

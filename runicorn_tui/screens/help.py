@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import zip_longest
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
@@ -13,6 +14,9 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from runicorn_tui import keys
+
+if TYPE_CHECKING:
+    from runicorn_tui.app import RunicornApp
 
 FILTER_EXAMPLES: tuple[tuple[str, str], ...] = (
     ("resnet", "in project, name or description"),
@@ -27,6 +31,7 @@ FILTER_EXAMPLES: tuple[tuple[str, str], ...] = (
 )
 
 _COLUMN = 36
+_NARROW_BELOW = 70
 
 
 class HelpScreen(ModalScreen[None]):
@@ -39,17 +44,31 @@ class HelpScreen(ModalScreen[None]):
         super().__init__()
         self._scopes = scopes
 
+    if TYPE_CHECKING:
+
+        @property
+        def app(self) -> RunicornApp: ...
+
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="help"):
             yield Static(self._text(), id="help-keys", markup=False)
 
     def _text(self) -> Content:
-        groups = [_group(name, rows) for name, rows in keys.grouped(keys.of(*self._scopes)).items()]
-        lines = _two_columns(groups)
+        groups = [_group(name, rows) for name, rows in keys.grouped(self.app.keymap.of(*self._scopes)).items()]
+        is_narrow = self.app.size.width < _NARROW_BELOW
+        lines = [line for group in groups for line in group] if is_narrow else _two_columns(groups)
         if "experiments" in self._scopes:
             lines.append(Content.styled(" What a filter can say", "bold $primary"))
             lines += [_line(example, meaning, 29) for example, meaning in FILTER_EXAMPLES]
         return Content("\n").join(lines)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.query_one("#help-keys", Static).update(self._text())
+
+    def on_click(self, event: events.Click) -> None:
+        if event.widget is self:
+            # Beside the dialog.
+            self.action_close()
 
     def action_close(self) -> None:
         self.dismiss()
@@ -61,7 +80,7 @@ def _line(left: str, right: str, width: int) -> Content:
 
 def _group(name: str, rows: Sequence[keys.Key]) -> list[Content]:
     title = Content.styled(f" {name}", "bold $primary")
-    return [title, *(_line(row.shown, row.label, 12) for row in rows), Content("")]
+    return [title, *(_line(row.shown or "–", row.label, 12) for row in rows), Content("")]
 
 
 def _two_columns(groups: Sequence[Sequence[Content]]) -> list[Content]:

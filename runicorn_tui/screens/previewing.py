@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from textual import events, on
@@ -11,11 +9,12 @@ from textual.timer import Timer
 
 from runicorn_tui.messages import IndexChanged
 from runicorn_tui.screens import BrowserScreen
+from runicorn_tui.terminal import shows
 from runicorn_tui.widgets.line_table import LineTable
 from runicorn_tui.widgets.preview import Preview
 
 if TYPE_CHECKING:
-    from runicorn_tui.widgets.experiment_table import ExperimentTable
+    from runicorn_tui.widgets.grouped_table import GroupedTable
 
 LEAST_WIDTH = 120
 """From so many columns on there is room beside the list."""
@@ -26,9 +25,9 @@ _REST_SECONDS = 0.08
 _REST_SECONDS_REMOTE = 0.2
 
 
-def rest_seconds(environ: Mapping[str, str]) -> float:
+def rest_seconds() -> float:
     """How long the cursor rests on an experiment before it is read."""
-    return _REST_SECONDS_REMOTE if environ.get("SSH_CONNECTION") else _REST_SECONDS
+    return _REST_SECONDS_REMOTE if shows.is_slow else _REST_SECONDS
 
 
 class Previewing(BrowserScreen[None]):
@@ -37,11 +36,11 @@ class Previewing(BrowserScreen[None]):
     if TYPE_CHECKING:
 
         @property
-        def table(self) -> ExperimentTable: ...
+        def table(self) -> GroupedTable: ...
 
     def __init__(self) -> None:
         super().__init__()
-        self._rest_seconds = rest_seconds(os.environ)
+        self._rest_seconds = rest_seconds()
         self._rest: Timer | None = None
 
     @property
@@ -90,4 +89,4 @@ class Previewing(BrowserScreen[None]):
     def _read_preview(self) -> None:
         if self.preview.display:
             current = self.table.current
-            self.preview.show(None if current is None else current.id, is_gone=bool(len(self.table.rows)))
+            self.preview.show(None if current is None else current.id, is_gone=self.table.is_on_gone)

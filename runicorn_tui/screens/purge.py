@@ -19,6 +19,7 @@ from runicorn_tui.screens.dialog import Part, TakingDialog, counts, heading, lar
 from runicorn_tui.terminal import safe
 from runicorn_tui.widgets.line_layout import Column
 from runicorn_tui.widgets.line_table import LineTable
+from runicorn_tui.widgets.status_line import pressing
 
 _PROGRESS_SECONDS = 0.1
 _PATH_LINES = 2
@@ -76,7 +77,9 @@ class ConfirmPurge(TakingDialog[PurgeResult | str | None]):
     async def _look(self) -> None:
         """Measures on disk what would go, without what is refused."""
         ask, store = self.app.ask, self.app.store
-        self.show_prompt(Content.styled(" Looking at the files…   esc closes", "$text-muted"))
+        self.show_prompt(
+            Content.styled(f" Looking at the files…   {self.app.keymap.hint('cancel')} closes", "$text-muted")
+        )
         try:
             preview = await ask(store.preview_purge, self._asked)
             refused = await ask(store.snapshot_of, list(preview.refused))
@@ -121,9 +124,11 @@ class ConfirmPurge(TakingDialog[PurgeResult | str | None]):
         self.query_one("#purge-path", Static).update(Content(" " + safe(current.run_dir) if current else ""))
 
     def agreed_prompt(self) -> Content:
+        cancel = self.app.keymap.hint("cancel")
         if not self.total:
-            return Content.styled(" Nothing can be removed · esc closes", "$text-muted")
-        return Content.assemble("   ", ("esc", "bold $primary"), " cancels ")
+            closes = pressing(cancel, "closes", "$text-muted")
+            return Content.assemble((" Nothing can be removed · ", "$text-muted"), closes)
+        return Content.assemble("   ", pressing(cancel, "cancels "))
 
     def doing(self) -> str:
         at = self._progress

@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 from runicorn_tui import keys
 from runicorn_tui.terminal import safe
+from runicorn_tui.widgets.status_line import pressing
 
 if TYPE_CHECKING:
     from runicorn_tui.app import RunicornApp
@@ -24,7 +25,7 @@ class QueryTextScreen(ModalScreen[None]):
     QueryTextScreen {
         & #query {
             width: 76; max-width: 100%; height: auto; max-height: 100%; padding: 0 1;
-            background: $surface; border: round $panel-lighten-3;
+            background: $surface; border: round $frame;
             scrollbar-size-vertical: 1;
         }
         & #query-text { height: auto; width: 1fr; }
@@ -45,13 +46,17 @@ class QueryTextScreen(ModalScreen[None]):
         def app(self) -> RunicornApp: ...
 
     def compose(self) -> ComposeResult:
+        closes = self.app.keymap.hint("help-close")
         lines = [
             Content.styled(self._title, "bold $primary"),
             Content(""),
             Content(safe(self._text)),
             Content(""),
             *(Content.styled(safe(note), "$accent") for note in self._notes),
-            Content.styled("Copied, where the terminal lets programs copy (OSC 52). esc closes", "$text-muted"),
+            Content.assemble(
+                ("Copied, where the terminal lets programs copy (OSC 52). ", "$text-muted"),
+                pressing(closes, Content.styled("closes", "$text-muted"), "$text-muted"),
+            ),
         ]
         with VerticalScroll(id="query"):
             yield Static(Content("\n").join(lines), id="query-text", markup=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.content import Content
@@ -12,6 +12,10 @@ from textual.widgets import Static
 
 from runicorn_tui import keys
 from runicorn_tui.terminal import safe
+from runicorn_tui.widgets.status_line import pressing
+
+if TYPE_CHECKING:
+    from runicorn_tui.app import RunicornApp
 
 _LOOK_SECONDS = 0.25
 
@@ -31,6 +35,11 @@ class QuitScreen(ModalScreen[bool]):
     BINDINGS = keys.bindings("quitting")
     AUTO_FOCUS = ""
 
+    if TYPE_CHECKING:
+
+        @property
+        def app(self) -> RunicornApp: ...
+
     def __init__(self, going_on: Callable[[], Sequence[str]]) -> None:
         super().__init__()
         self._going_on = going_on
@@ -43,13 +52,17 @@ class QuitScreen(ModalScreen[bool]):
         self.set_interval(_LOOK_SECONDS, self._draw)
 
     def _draw(self) -> None:
+        hint = self.app.keymap.hint
         lines = [Content.styled(" Still at work", "bold"), Content("")]
         lines += [Content(f"  {safe(what)}") for what in self._going_on()]
         lines += [
             Content(""),
             Content.styled(" What is done stays done, the rest is left as it is.", "$text-muted"),
             Content.assemble(
-                " ", ("q", "bold $error"), " quits after the part at hand   ", ("esc", "bold $primary"), " stays"
+                " ",
+                pressing(hint("quit-anyway"), "quits after the part at hand", "bold $error"),
+                "   ",
+                pressing(hint("stay"), "stays"),
             ),
         ]
         self.query_one("#quit", Static).update(Content("\n").join(lines))

@@ -36,7 +36,7 @@ class ReportScreen(BrowserScreen[None], Generic[Row]):
     ReportScreen {
         & #report-title { background: $panel; }
         & #report-detail { height: auto; max-height: 5; padding: 0 1; background: $surface; }
-        & #problem { display: none; background: $error 20%; color: $error; }
+        & #problem { display: none; background: $problem; color: $error; }
     }
     """
     SCOPES: ClassVar[tuple[keys.Scope, ...]] = ("report", "table", "app")

@@ -64,7 +64,7 @@ class SavedFiltersScreen(ModalScreen[str | None]):
     SavedFiltersScreen {
         & #saved {
             width: 76; max-width: 100%; height: 60%; min-height: 10; max-height: 100%;
-            background: $surface; border: round $panel-lighten-3;
+            background: $surface; border: round $frame;
         }
         & SavedTable { background: $surface; }
         & #saved-name { display: none; height: 1; border: none; padding: 0 1; background: $panel; }
@@ -107,7 +107,10 @@ class SavedFiltersScreen(ModalScreen[str | None]):
             yield KeyBar()
 
     def on_mount(self) -> None:
-        self.table.empty = ("no filter is saved yet", "s saves the current one under a name")
+        self.table.empty = (
+            "no filter is saved yet",
+            f"{self.app.keymap.hint('saved-save')} saves the current one under a name",
+        )
         self._show_keys()
         self._read()
 
@@ -199,7 +202,7 @@ class SavedFiltersScreen(ModalScreen[str | None]):
             self._say(f"a name is {_NAMES}", "$warning")
         elif name in self._saved and name not in (self._renamed, self._replaces):
             self._replaces = name
-            self._say(f"@{name} is there already: enter again replaces it", "$warning")
+            self._say(f"@{name} is there already: {self.app.keymap.hint('name-done')} again replaces it", "$warning")
         else:
             self._close_name()
             self._keep(name)

@@ -109,7 +109,7 @@ class Scattering(BrowserScreen[bool]):
     def action_all_points(self) -> None:
         """All that match, behind those that are compared; or those that are compared alone again."""
         if self._scatter is None:
-            self.say("P shows a scatter first.")
+            self.say(f"{self.app.keymap.hint('compare-scatter')} shows a scatter first.")
         elif self._others is not None:
             self._others = None
             self._draw()

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
-from textual import on, work
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
+from textual.style import Style
 from textual.widgets import Input, Static
 
 from runicorn_db.errors import InvalidQuery, StoreError
@@ -19,6 +20,7 @@ from runicorn_db.query import AnnotatePreview, Snapshot
 from runicorn_tui import format, keys
 from runicorn_tui.acts import CHUNK, parts
 from runicorn_tui.progress import bar
+from runicorn_tui.screens import LOW_BELOW
 from runicorn_tui.tag_words import TagChange, begun, read_change
 from runicorn_tui.terminal import safe
 from runicorn_tui.widgets.line_table import fit
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 _CANDIDATES = 6
 _LABEL = 9
+_CHOOSES = "chooses"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +98,7 @@ class TagsScreen(ModalScreen[Tagged | None]):
             preview = await ask(store.preview_annotate, self._chosen)
             self.input.known = await ask(store.tag_counts)
         except StoreError as error:
+            self.query_one("#tags-body", Static).update("")
             self._show_prompt(str(error), "$error")
             return
         self.input.held = preview.tags
@@ -104,7 +108,9 @@ class TagsScreen(ModalScreen[Tagged | None]):
     def _lines(self, preview: AnnotatePreview) -> list[Content]:
         everyone = {tag: count for tag, count in preview.tags.items() if count == preview.total}
         some = {tag: count for tag, count in preview.tags.items() if count < preview.total}
-        lines = [Content.styled(f" Tags of {format.plural(preview.total, 'experiment')}", "bold"), Content("")]
+        lines = [Content.styled(f" Tags of {format.plural(preview.total, 'experiment')}", "bold")]
+        if self.app.size.height >= LOW_BELOW:
+            lines.append(Content(""))
         if everyone or not some:
             lines.append(_labelled("all have", _listed(dict.fromkeys(everyone)) or "no tag", "$foreground"))
         if some:
@@ -140,9 +146,8 @@ class TagsScreen(ModalScreen[Tagged | None]):
         for place, tag in list(enumerate(field.candidates))[first : first + _CANDIDATES]:
             mark, style = ("›", "bold $primary") if place == field.chosen else (" ", "$text-muted")
             count = field.known.get(tag, field.held.get(tag, 0))
-            lines.append(
-                Content.assemble((f" {mark} ", style), (fit(tag, 48), style), (f"{count:>12,}", "$text-muted"))
-            )
+            line = Content.assemble((f" {mark} ", style), (fit(tag, 48), style), (f"{count:>12,}", "$text-muted"))
+            lines.append(line.stylize(Style.from_meta({_CHOOSES: place})))
         if not lines:
             word = "none of them has such a tag" if begun(field.value)[1] else "a new tag"
             lines.append(Content.styled(f"   {word}", "$text-muted"))
@@ -150,6 +155,11 @@ class TagsScreen(ModalScreen[Tagged | None]):
         lines.append(Content.styled(f"   … {more:,} more", "$text-muted") if more > 0 else Content(""))
         lines += [Content("")] * (_CANDIDATES + 1 - len(lines))
         self.query_one("#tags-found", Static).update(Content("\n").join(lines))
+
+    def on_click(self, event: events.Click) -> None:
+        if isinstance(place := event.style.meta.get(_CHOOSES), int):
+            self.input.chosen = place
+            self.input.action_complete()
 
     def _show_prompt(self, text: str, style: str) -> None:
         self.query_one("#tags-prompt", Line).show(Content.assemble(" ", (safe(text), style)))
@@ -177,7 +187,7 @@ class TagsScreen(ModalScreen[Tagged | None]):
             if self._is_called_off:
                 break
             if asked > CHUNK:
-                self._show_prompt(f"{bar(done, asked)}   esc stops here", "$accent")
+                self._show_prompt(f"{bar(done, asked)}   {self.app.keymap.hint('tags-cancel')} stops here", "$accent")
             try:
                 ids = await ask(store.id_list, part)
                 result = await ask(store.annotate, ids, add_tags=change.add, remove_tags=change.remove)

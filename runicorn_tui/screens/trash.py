@@ -26,8 +26,13 @@ from runicorn_tui.widgets.line_table import LineTable, RowList
 from runicorn_tui.widgets.status_line import KeyBar, Line, StatusLine
 
 _ALL = 1 << 31
-_NOTHING_DELETED = ("Nothing was deleted yet.", "", "esc goes back: there d moves experiments here")
-_NOTHING_HELD = ("Every deletion was taken back or removed for good.", "", "h shows them, esc goes back")
+
+
+def _nothing(hint: Callable[[str], str], *, is_emptied: bool) -> tuple[str, ...]:
+    back = f"{hint('trash-back')} goes back"
+    if is_emptied:
+        return ("Every deletion was taken back or removed for good.", "", f"{hint('hide-emptied')} shows them, {back}")
+    return ("Nothing was deleted yet.", "", f"{back}: there {hint('delete')} moves experiments here")
 
 
 def _batch_columns(clock: Callable[[], float]) -> list[Column[Batch]]:
@@ -91,7 +96,13 @@ class _TrashList(UndoScreen[bool]):
     def on_mount(self) -> None:
         rows = [key for scope in (*self.FOOTER, "app") for key in keys.of(scope) if key.in_footer]
         self.query_one(KeyBar).show(rows)
+        self.query_one(LineTable).empty = ("Reading the trash…",)
         self._read()
+
+    def show_problem(self, reason: str) -> None:
+        super().show_problem(reason)
+        # It is not being read any more.
+        self.query_one(LineTable).empty = ()
 
     @abstractmethod
     def _read(self) -> object:
@@ -174,7 +185,7 @@ class TrashScreen(_TrashList):
                     "$text-muted",
                 ),
             )
-            self.table.empty = _NOTHING_HELD if found else _NOTHING_DELETED
+            self.table.empty = _nothing(self.app.keymap.hint, is_emptied=bool(found))
             self.table.show(RowList(shown), self._place(shown))
             self.clear_problem()
 
@@ -276,7 +287,11 @@ class DeletedScreen(_TrashList):
                 ),
                 Content.styled(f"{len(held):,} of {batch.count:,} in the trash ", "$text-muted"),
             )
-            table.empty = ("Nothing of this is in the trash any more.", "", "esc goes back")
+            table.empty = (
+                "Nothing of this is in the trash any more.",
+                "",
+                f"{self.app.keymap.hint('trash-back')} goes back",
+            )
             table.range_start = None
             table.show(rows, cursor)
             self.clear_problem()
@@ -292,7 +307,7 @@ class DeletedScreen(_TrashList):
 
     @on(ExperimentTable.Marked)
     def _marks_changed(self) -> None:
-        self.query_one(StatusLine).show_parts(list_status.marks(self.table))
+        self.query_one(StatusLine).show_parts(list_status.marks(self.table, self.app.keymap))
 
     @on(LineTable.Chosen)
     def action_open(self) -> None:

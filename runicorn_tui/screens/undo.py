@@ -26,10 +26,11 @@ class UndoScreen(BrowserScreen[ScreenResultType]):
         with self.reporting(), app.doing(lambda: "restoring the last deletion"):
             taken = await app.ask(app.history.take_back, app.store)
             if taken is None:
-                self.say("Nothing to undo in this session. X opens the trash: any deletion can be restored there.")
+                key = app.keymap.hint("trash")
+                self.say(f"Nothing to undo in this session. {key} opens the trash: any deletion can be restored there.")
                 return
             restored, errors = taken
-            self.say(f"{format.plural(restored, 'experiment')} restored, Z deletes again")
+            self.say(f"{format.plural(restored, 'experiment')} restored, {app.keymap.hint('redo')} deletes again")
             self.restored_or_deleted()
             await self.show_errors("not restored", errors)
 
@@ -39,9 +40,9 @@ class UndoScreen(BrowserScreen[ScreenResultType]):
         with self.reporting(), app.doing(lambda: "deleting again what was restored last"):
             deleted = await app.ask(app.history.do_again, app.store)
             if deleted is None:
-                self.say("Nothing to do again: z has taken nothing back.")
+                self.say(f"Nothing to do again: {app.keymap.hint('undo')} has taken nothing back.")
                 return
-            self.say(f"{deleted:,} moved to trash again, z undoes")
+            self.say(f"{deleted:,} moved to trash again, {app.keymap.hint('undo')} undoes")
             self.restored_or_deleted()
 
     async def show_errors(self, title: str, errors: dict[str, str]) -> None:

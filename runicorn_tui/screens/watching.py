@@ -48,7 +48,8 @@ class Watching(BrowserScreen[None]):
                 self.say(f"At most {watched.MOST:,} experiments can be watched.", is_warning=True)
             else:
                 self._watch(before.union(running))
-                self.say(f"Watching {format.plural(len(running), 'running experiment')}, w stops")
+                key = self.app.keymap.hint("watch")
+                self.say(f"Watching {format.plural(len(running), 'running experiment')}, {key} stops")
 
     def _watch(self, ids: frozenset[str]) -> None:
         self.table.show_watched(ids)

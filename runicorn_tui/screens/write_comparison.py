@@ -6,11 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import on, work
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
+from textual.style import Style
 from textual.widgets import Input
 
 from runicorn_db.errors import StoreError
@@ -18,7 +19,7 @@ from runicorn_tui import keys
 from runicorn_tui.comparison_text import FORMS, Form
 from runicorn_tui.export import ExportError
 from runicorn_tui.export.files import checked, proposed, whole_file
-from runicorn_tui.terminal import safe
+from runicorn_tui.terminal import harmless, safe
 from runicorn_tui.widgets.status_line import KeyBar, Line
 from runicorn_tui.widgets.still_input import StillInput
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from runicorn_tui.app import RunicornApp
 
 _STEM = "comparison"
+_CHOOSES = "chooses"
 
 
 class FileInput(StillInput):
@@ -40,14 +42,12 @@ class WriteComparisonScreen(ModalScreen[str | None]):
     AUTO_FOCUS = "FileInput"
     DEFAULT_CSS = """
     WriteComparisonScreen {
-        align: center middle;
-        background: $background 60%;
         & #write {
             width: 76;
             max-width: 100%;
             height: auto;
             background: $surface;
-            border: round $panel-lighten-3;
+            border: round $frame;
         }
         & KeyBar { background: $surface; }
         & #write-forms, & #write-prompt { margin-top: 1; }
@@ -95,7 +95,7 @@ class WriteComparisonScreen(ModalScreen[str | None]):
         """A name that goes with the form, unless the person wrote another."""
         name = self.query_one(FileInput)
         if name.value == self._proposed:
-            self._proposed = safe(await self.app.ask(proposed, _STEM, self._form, self._roots))
+            self._proposed = harmless(await self.app.ask(proposed, _STEM, self._form, self._roots))
             name.value = self._proposed
             name.action_end()
 
@@ -103,7 +103,7 @@ class WriteComparisonScreen(ModalScreen[str | None]):
         said = [
             Content.styled(
                 f"{'●' if form == self._form else '○'} {title}   ", "" if form == self._form else "$text-muted"
-            )
+            ).stylize(Style.from_meta({_CHOOSES: form}))
             for form, title in FORMS.items()
         ]
         self.query_one("#write-forms", Line).show(Content.assemble(" ", *said))
@@ -120,9 +120,17 @@ class WriteComparisonScreen(ModalScreen[str | None]):
         self._tell("", "$foreground")
         self._show_form()
 
+    async def on_click(self, event: events.Click) -> None:
+        for form in FORMS:
+            if form == event.style.meta.get(_CHOOSES):
+                await self._choose(form)
+
     async def action_form(self) -> None:
         forms = list(FORMS)
-        self._form = forms[(forms.index(self._form) + 1) % len(forms)]
+        await self._choose(forms[(forms.index(self._form) + 1) % len(forms)])
+
+    async def _choose(self, form: Form) -> None:
+        self._form = form
         self._show_form()
         await self._propose()
 
@@ -138,7 +146,7 @@ class WriteComparisonScreen(ModalScreen[str | None]):
             replaces = path == self._replaces
             if not replaces and await self.app.ask(path.exists):
                 self._replaces = path
-                self._tell(f"{path} is there already: enter again replaces it", "$warning")
+                self._tell(f"{path} is there already: {self.app.keymap.hint('write')} again replaces it", "$warning")
                 self._show_form()
                 return
             await self.app.ask(self._write, path, self._form, replaces)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from rich.color import Color as RichColor
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
+from textual.app import App
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
@@ -17,6 +18,7 @@ from textual.widget import Widget
 from runicorn_tui.charts.canvas import Span
 from runicorn_tui.charts.frame import Theme
 from runicorn_tui.charts.palette import Color
+from runicorn_tui.themes import line_colors
 
 
 class ChartCanvas(Widget):
@@ -26,10 +28,10 @@ class ChartCanvas(Widget):
     ChartCanvas {
         width: 1fr;
         height: 1fr;
-        & > .chart--axis { color: $foreground 35%; }
-        & > .chart--label { color: $foreground 60%; }
-        & > .chart--grid { color: $foreground 14%; }
-        & > .chart--cursor { color: $foreground 70%; }
+        & > .chart--axis { color: $rule; }
+        & > .chart--label { color: $text-muted; }
+        & > .chart--grid { color: $grid; }
+        & > .chart--cursor { color: $frame; }
         & > .chart--warning { color: $error; }
     }
     """
@@ -90,6 +92,12 @@ class ChartCanvas(Widget):
                     styles[color] = plain + Style.from_color(RichColor.from_rgb(*color))
             lines.append([Segment(text, styles[color]) for text, color in row])
         return lines
+
+    @property
+    def line_colors(self) -> tuple[Color, ...]:
+        """Of the lines, in the order in which they are given out."""
+        # The type of `app` is that of any app.
+        return line_colors(cast("App[object]", self.app).current_theme)  # pyright: ignore[reportUnknownMemberType]
 
     def theme_colors(self) -> Theme:
         def color(part: str) -> Color:

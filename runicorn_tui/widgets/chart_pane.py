@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from textual import events, on, work
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container, Vertical
 from textual.content import Content
 from textual.message import Message
+from textual.theme import Theme
 from textual.widgets import Input
 
 from runicorn_db.errors import StoreError, UnknownExperiment
@@ -46,7 +47,7 @@ class ChartPane(ViewKeys, Container, can_focus=True):
     ChartPane {
         layout: vertical;
         & MetricList { dock: bottom; height: 4; }
-        &.-wide MetricList { dock: left; width: 42; height: 1fr; border-right: vkey $foreground 15%; }
+        &.-wide MetricList { dock: left; width: 42; height: 1fr; border-right: vkey $rule; }
         & #chart-side { height: 1fr; width: 1fr; }
         & #chart-place { background: $surface; }
         & Chart, & Legend { display: none; }
@@ -124,6 +125,15 @@ class ChartPane(ViewKeys, Container, can_focus=True):
         self._charted.tables.outdate_all()
         self._load()
 
+    def on_mount(self) -> None:
+        # The type of `app` is that of any app.
+        app = cast("App[object]", self.app)  # pyright: ignore[reportUnknownMemberType]
+        app.theme_changed_signal.subscribe(self, self._recolor)
+
+    def _recolor(self, theme: Theme) -> None:
+        if self._charted.detail is not None:
+            self._draw()
+
     def on_show(self) -> None:
         self._load()
 
@@ -199,6 +209,7 @@ class ChartPane(ViewKeys, Container, can_focus=True):
 
     def _draw(self) -> None:
         charted = self._charted
+        charted.colors = self.query_one(Chart).line_colors
         self.metrics.show_swatches(charted.swatches())
         view = charted.view.over(charted.extent(self._on_screen))
         if self.is_large:

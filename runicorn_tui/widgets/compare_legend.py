@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 from rich.color import Color as RichColor
 from rich.segment import Segment
@@ -24,8 +25,9 @@ class CompareLegend(Widget):
     """As many columns as there is room for; of more lines than that those around the current experiment."""
 
     DEFAULT_CSS = """
-    CompareLegend { height: 3; background: $surface; }
+    CompareLegend { height: 3; background: $surface; & > .legend--muted { color: $text-muted; } }
     """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"legend--muted"}
 
     class Clicked(Message):
         """On the experiment at this place."""
@@ -72,7 +74,7 @@ class CompareLegend(Widget):
 
     def _cell(self, item: Item, width: int, *, is_current: bool) -> list[Segment]:
         plain = self.rich_style + Style(bold=is_current)
-        dim = plain + Style(dim=True)
+        dim = plain + Style(color=self.get_component_rich_style("legend--muted").color)
         line = plain + Style.from_color(RichColor.from_rgb(*item.color)) if item.is_shown else dim
         room = width - _NUMBER - len(item.swatch) - len(_GAP) - 2
         note = shortened(item.note, max(0, room - _VALUE - 8))

@@ -31,7 +31,7 @@ class CompletionList(Widget):
         display: none;
         overlay: screen;
         constrain: inside none;
-        background: $panel-lighten-1;
+        background: $popup;
         color: $foreground;
     }
     """

@@ -5,13 +5,13 @@ from __future__ import annotations
 from textual import events
 from textual.widgets import TextArea
 
-from runicorn_tui.terminal import safe
+from runicorn_tui.terminal import harmless
 
 
 def safe_lines(text: str) -> str:
     """`text` made safe, with its lines and tabs."""
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return "\n".join("\t".join(map(safe, line.split("\t"))) for line in lines)
+    return "\n".join("\t".join(map(harmless, line.split("\t"))) for line in lines)
 
 
 class DescriptionArea(TextArea):

@@ -15,6 +15,7 @@ from runicorn_tui import keys
 from runicorn_tui.key_sets import difference, symmetric_difference, union
 from runicorn_tui.marks import Marks
 from runicorn_tui.rows import ResultPages
+from runicorn_tui.tree import TreeRows
 from runicorn_tui.widgets.experiment_columns import ColumnChoice, column_of, columns
 from runicorn_tui.widgets.line_layout import Tone
 from runicorn_tui.widgets.line_table import LineTable
@@ -59,9 +60,9 @@ class ExperimentTable(LineTable[Experiment]):
         """Ids of those whose end is to be told."""
 
     @property
-    def pages(self) -> ResultPages | None:
-        """The rows as pages of the store, once there are any."""
-        return self.rows if isinstance(self.rows, ResultPages) else None
+    def pages(self) -> ResultPages | TreeRows | None:
+        """The rows as what the store answered, once there are any."""
+        return self.rows if isinstance(self.rows, ResultPages | TreeRows) else None
 
     def gutter_text(self, index: int, row: Experiment | None) -> tuple[str, Tone]:
         is_marked = row is not None and self.is_highlighted(index, row)
@@ -105,7 +106,7 @@ class ExperimentTable(LineTable[Experiment]):
             return None
         self.range_start = None
         low, high = sorted((start, self.cursor))
-        return pages.snapshot[low : high + 1]
+        return pages.between(low, high)
 
     @work(group="marks")
     async def _mark(self, part: Snapshot | None, operation: Operation) -> None:

@@ -67,7 +67,7 @@ class FilePane(Vertical):
     DEFAULT_CSS = """
     FilePane {
         & #files-place { height: 1; background: $surface; }
-        & #assets { display: none; border-top: solid $foreground 15%; }
+        & #assets { display: none; border-top: solid $rule; }
     }
     """
     BINDINGS = keys.bindings("files")

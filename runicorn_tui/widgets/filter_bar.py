@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from textual import events, on
@@ -14,12 +15,14 @@ from textual.timer import Timer
 from textual.widgets import Input, Static
 
 from runicorn_db.filter_terms import Note
-from runicorn_db.query import shown
-from runicorn_tui.completions import COMMANDS, FilterWords, command_in
+from runicorn_tui.completions import FilterWords
 from runicorn_tui.terminal import safe
 from runicorn_tui.widgets.completion import CompletionList
 from runicorn_tui.widgets.experiment_table import ExperimentTable
 from runicorn_tui.widgets.filter_input import FilterInput, one_cell
+
+if TYPE_CHECKING:
+    from runicorn_tui.app import RunicornApp
 
 DEBOUNCE_SECONDS = 0.12
 
@@ -37,13 +40,6 @@ class FilterBar(Vertical):
             super().__init__()
             self.text = text
 
-    class Called(Message):
-        """A command was typed in the place of a filter; the line shows the filter before it again."""
-
-        def __init__(self, command: str) -> None:
-            super().__init__()
-            self.command = command
-
     def __init__(
         self, title: str, words: FilterWords, changed: Callable[[str], None], *, id: str | None = None
     ) -> None:
@@ -54,7 +50,11 @@ class FilterBar(Vertical):
         self._timer: Timer | None = None
         self._sent = ""
         self._notes: Sequence[Note] = ()
-        self._drawn: Sequence[Note] = ()
+
+    if TYPE_CHECKING:
+
+        @property
+        def app(self) -> RunicornApp: ...
 
     def compose(self) -> ComposeResult:
         with Horizontal():
@@ -62,7 +62,7 @@ class FilterBar(Vertical):
             yield FilterInput(
                 self._words,
                 self._left,
-                placeholder="/ filters: status:failed age>30d acc>0.9",
+                placeholder=f"{self.app.keymap.hint('filter')} filters: status:failed age>30d acc>0.9",
                 id="filter-input",
             )
             yield Static("", id="filter-count", markup=False)
@@ -75,8 +75,8 @@ class FilterBar(Vertical):
 
     @property
     def text(self) -> str:
-        """The filter, without a command after it."""
-        return command_in(self.input.value)[0]
+        """The filter."""
+        return self.input.value
 
     @property
     def is_waiting(self) -> bool:
@@ -99,10 +99,6 @@ class FilterBar(Vertical):
     def show_notes(self, notes: Sequence[Note]) -> None:
         """Marks the first wrong word and says what is wrong with it; no notes, no line."""
         self._notes = notes
-        self._draw_notes(notes)
-
-    def _draw_notes(self, notes: Sequence[Note]) -> None:
-        self._drawn = notes
         self.input.show_notes(notes)
         line = self.query_one("#filter-notes", Static)
         line.display = bool(notes)
@@ -126,7 +122,7 @@ class FilterBar(Vertical):
         )
 
     def on_resize(self, event: events.Resize) -> None:
-        self._draw_notes(self._drawn)
+        self.show_notes(self._notes)
 
     @on(FilterInput.Offered)
     def _show_words(self, event: FilterInput.Offered) -> None:
@@ -144,36 +140,15 @@ class FilterBar(Vertical):
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:
         event.stop()
-        if self._drawn is not self._notes:
-            self._draw_notes(self._notes)
         if self._timer is not None:
             self._timer.stop()
         self._timer = self.set_timer(DEBOUNCE_SECONDS, self._send)
 
     def _left(self, is_done: bool) -> None:
-        text, command = command_in(self.input.value)
-        if is_done and command and command not in COMMANDS:
-            message = f"no command '{shown(command)}'; there are: {', '.join(COMMANDS)}"
-            self._draw_notes((Note(len(text), len(command), message),))
-            return
         self.screen.set_focus(self.screen.query_one(ExperimentTable))
-        self.set_text(text if is_done or command else "")
-        if command and is_done:
-            self.post_message(self.Called(command))
-        elif is_done:
-            self.post_message(self.Used(text))
-
-    @on(FilterInput.Abandoned)
-    def _abandoned(self) -> None:
-        """A command that was not given goes, so that the line says what is listed."""
-        if (text := self.text) != self.input.value:
-            self.set_text(text)
-
-    def begin_command(self) -> None:
-        """Puts a colon after the filter, for one."""
-        line = self.input
-        line.action_end()
-        line.insert_text_at_cursor(":" if not line.value or line.value[-1].isspace() else " :")
+        self.set_text(self.text if is_done else "")
+        if is_done:
+            self.post_message(self.Used(self.text))
 
     def _send(self) -> None:
         if self._timer is not None:

@@ -20,7 +20,7 @@ from runicorn_db.filter_terms import Note
 from runicorn_tui import keys
 from runicorn_tui.completions import Begun, Candidate, FilterWords, begun_at
 from runicorn_tui.filter_history import FilterHistory
-from runicorn_tui.terminal import safe
+from runicorn_tui.terminal import harmless
 from runicorn_tui.widgets.still_input import StillInput
 
 if TYPE_CHECKING:
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 def one_cell(text: str) -> str:
     """As long as `text` and harmless: a line that is typed into counts characters, so each stays one."""
-    if text == safe(text):
+    if text == harmless(text):
         return text
-    return "".join(c if safe(c) == c else _PICTURES.get(c, "\N{REPLACEMENT CHARACTER}") for c in text)
+    return "".join(c if harmless(c) == c else _PICTURES.get(c, "\N{REPLACEMENT CHARACTER}") for c in text)
 
 
 _PICTURES = {chr(code): chr(0x2400 + code) for code in range(0x20)} | {"\x7f": "\N{SYMBOL FOR DELETE}"}
@@ -55,9 +55,6 @@ class FilterInput(StillInput):
     """Where the filter is typed."""
 
     BINDINGS: ClassVar[list[BindingType]] = keys.bindings("filter")
-
-    class Abandoned(Message):
-        """Something else has the focus now."""
 
     class Offered(Message):
         """Other candidates, or another one of them is chosen."""
@@ -95,7 +92,6 @@ class FilterInput(StillInput):
 
     def on_blur(self) -> None:
         self._close()
-        self.post_message(self.Abandoned())
 
     def show_notes(self, notes: Sequence[Note]) -> None:
         """Underlines the words they are about."""

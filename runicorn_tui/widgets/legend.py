@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from rich.cells import cell_len
 from rich.style import Style
@@ -21,6 +22,7 @@ _MOST_HEAD_LINES = 2
 _WIDE = 100
 _VALUE_WIDTH = 10
 _GAP = "  "
+_DIM = Style(dim=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,14 +31,16 @@ class Extreme:
 
     name: str
     value: float
-    step: int
+    step: int | None
+    """None where there is no room to say it."""
     is_best: bool = False
 
     @property
     def said(self) -> str:
         """min 0.0981 @1,280, or with `best` before it"""
         best = "best " if self.is_best else ""
-        return f"{best}{self.name} {format.number(self.value)} @{format.count(self.step)}"
+        at = "" if self.step is None else f" @{format.count(self.step)}"
+        return f"{best}{self.name} {format.number(self.value)}{at}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,14 +79,14 @@ class Entry:
         return notes
 
 
-def legend_text(head: Sequence[str], entries: Sequence[Entry], width: int) -> Text:
+def legend_text(head: Sequence[str], entries: Sequence[Entry], width: int, muted: Style = _DIM) -> Text:
     """A line or two about the chart, one for each entry, each cut to `width`.
 
     A lone entry has a second line for its extremes where they do not fit.
     """
     most = _MOST_ENTRIES if width >= _WIDE else _MOST_ENTRIES_NARROW
     text = Text(no_wrap=True, end="")
-    text.append("\n".join(fit(line, width) for line in _packed(head, width)[:_MOST_HEAD_LINES]), Style(dim=True))
+    text.append("\n".join(fit(line, width) for line in _packed(head, width)[:_MOST_HEAD_LINES]), muted)
     shown = entries if len(entries) <= most else entries[: most - 1]
     longest = max((cell_len(safe(entry.label)) for entry in shown), default=0)
     for entry in shown:
@@ -95,23 +99,27 @@ def legend_text(head: Sequence[str], entries: Sequence[Entry], width: int) -> Te
         text.append(fit(entry.label, label))
         text.append(fit(format.number(entry.value), _VALUE_WIDTH, is_right=True), Style(bold=True))
         if notes:
-            text.append(f"{_GAP}{notes}", Style(dim=True))
-        said = "".join(_GAP + extreme.said for extreme in extremes)
-        if used + label + len(said) <= width:
-            _add_extremes(text, extremes)
-        elif len(entries) == 1 and width >= len(said) + 1:
+            text.append(f"{_GAP}{notes}", muted)
+        if len(entries) == 1 and used + label + _width(extremes) > width >= _width(extremes) + 1:
             text.append("\n ")
-            _add_extremes(text, extremes)
-        elif extremes and extremes[0].is_best and used + label + len(_GAP + extremes[0].said) <= width:
-            _add_extremes(text, extremes[:1])
+            _add_extremes(text, extremes, muted)
+        else:
+            # Where each was reached goes first, then the one that is not the best.
+            without_steps = [replace(extreme, step=None) for extreme in extremes]
+            tried = (extremes, without_steps, [extreme for extreme in without_steps if extreme.is_best])
+            _add_extremes(text, next((found for found in tried if used + label + _width(found) <= width), ()), muted)
     if len(shown) < len(entries):
-        text.append(f"\n   and {format.count(len(entries) - len(shown))} more", Style(dim=True))
+        text.append(f"\n   and {format.count(len(entries) - len(shown))} more", muted)
     return text
 
 
-def _add_extremes(text: Text, extremes: Sequence[Extreme]) -> None:
+def _width(extremes: Sequence[Extreme]) -> int:
+    return sum(len(_GAP + extreme.said) for extreme in extremes)
+
+
+def _add_extremes(text: Text, extremes: Sequence[Extreme], muted: Style) -> None:
     for extreme in extremes:
-        text.append(_GAP + extreme.said, Style(bold=True) if extreme.is_best else Style(dim=True))
+        text.append(_GAP + extreme.said, Style(bold=True) if extreme.is_best else muted)
 
 
 def _packed(parts: Sequence[str], width: int) -> list[str]:
@@ -134,8 +142,10 @@ class Legend(Static):
         max-height: 8;
         padding: 0 1;
         background: $surface;
+        & > .legend--muted { color: $text-muted; }
     }
     """
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"legend--muted"}
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(markup=False, id=id)
@@ -155,8 +165,14 @@ class Legend(Static):
     def on_resize(self) -> None:
         self._rewrite()
 
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        if self.is_mounted:
+            self._rewrite()
+
     def _rewrite(self) -> None:
-        text = legend_text(self._head, self._entries, self.size.width)
+        muted = Style(color=self.get_component_rich_style("legend--muted").color)
+        text = legend_text(self._head, self._entries, self.size.width, muted)
         self.plain = text.plain
         lines = text.plain.count("\n") + 1
         # A new layout repaints the whole screen.

@@ -11,7 +11,7 @@ from rich.cells import cell_len, set_cell_size
 from runicorn_tui.terminal import safe
 
 Row = TypeVar("Row")
-Tone = Literal["plain", "muted", "mark", "good", "bad", "live", "warn", "dimmed"]
+Tone = Literal["plain", "muted", "mark", "group", "good", "bad", "live", "warn", "dimmed"]
 
 GAP = 2
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -19,8 +19,10 @@ from textual.strip import Strip
 from runicorn_tui import keys
 from runicorn_tui.terminal import safe
 from runicorn_tui.widgets.line_layout import GAP, Column, Tone, around, fit, shortened, widths
+from runicorn_tui.widgets.line_scroll import lines_of_a_page
 
 Row = TypeVar("Row")
+Other = TypeVar("Other")
 RowT_co = TypeVar("RowT_co", covariant=True)
 
 
@@ -57,7 +59,10 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         f"table--{part}"
-        for part in ("header", "column", "cursor", "muted", "mark", "good", "bad", "live", "warn", "dimmed", "empty")
+        for part in (
+            *("header", "column", "cursor", "muted", "mark", "group", "good", "bad", "live", "warn", "dimmed"),
+            "empty",
+        )
     }
     BINDINGS: ClassVar[list[BindingType]] = keys.bindings("table")
 
@@ -197,9 +202,13 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         return self._line(index, row, width)
 
     def _header(self, width: int) -> Strip:
+        return self.draw_header(self._shown, width)
+
+    def draw_header(self, shown: Sequence[tuple[Column[Any], int]], width: int) -> Strip:
+        """The titles of these columns with their widths."""
         style = self._style("header", "header")
         segments = [Segment(" " * self._gutter, style)]
-        for column, size in self._shown:
+        for column, size in shown:
             is_current = column.id == self.column
             segments.append(
                 Segment(self._title(column, size), self._style("column", "column") if is_current else style)
@@ -207,7 +216,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
             segments.append(Segment(" " * GAP, style))
         return Strip(Segment.simplify(segments)).adjust_cell_length(width, style)
 
-    def _title(self, column: Column[Row], size: int) -> str:
+    def _title(self, column: Column[Any], size: int) -> str:
         arrow = ""
         if self.order is not None and self.order[0] == column.id:
             arrow = "↓" if self.order[1] else "↑"
@@ -233,8 +242,21 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         return Strip([Segment(text, style)]).adjust_cell_length(width, style)
 
     def _line(self, index: int, row: Row, width: int) -> Strip:
+        gutter = self.gutter_text(index, row)
+        return self.draw_line(index, row, self._shown, gutter, width, is_marked=self.is_highlighted(index, row))
+
+    def draw_line(
+        self,
+        index: int,
+        row: Other,
+        shown: Sequence[tuple[Column[Other], int]],
+        gutter: tuple[str, Tone],
+        width: int,
+        *,
+        is_marked: bool,
+    ) -> Strip:
+        """A line that says of `row` what these columns have room for."""
         state = "cursor" if index == self.cursor else "row"
-        is_marked = self.is_highlighted(index, row)
         pieces: list[tuple[Tone, str]] = []
 
         def add(tone: Tone, text: str) -> None:
@@ -244,14 +266,14 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
             else:
                 pieces.append((tone, text))
 
-        text, tone = self.gutter_text(index, row)
+        text, tone = gutter
         add(self._tone(tone, is_marked, state), text)
-        for number, (column, size) in enumerate(self._shown):
+        for number, (column, size) in enumerate(shown):
             tone = column.tone(row) if callable(column.tone) else column.tone
             gap = " " * GAP if number else ""
             cell = fit(column.text(row), size, is_right=column.is_right)
             add(self._tone(tone, is_marked and number == 0, state), gap + cell)
-        used = self._gutter + sum(size for _, size in self._shown) + GAP * (len(self._shown) - 1)
+        used = self._gutter + sum(size for _, size in shown) + GAP * (len(shown) - 1)
         add(pieces[-1][0], " " * (width - used - 1) + self._thumb(index - self.top))
         return Strip([Segment(text, self._style(tone, state)) for tone, text in pieces], width)
 
@@ -267,7 +289,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
 
     def _tone(self, tone: Tone, is_marked: bool, state: str) -> Tone:
         if self.is_dimmed:
-            return "dimmed"
+            return "plain" if state == "cursor" else "dimmed"
         if is_marked:
             return "mark"
         # The cursor's line is one style: each more costs forty bytes with every move, and the state is a word too.
@@ -319,7 +341,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         await self.go(self.cursor + by)
 
     async def action_page(self, by: int) -> None:
-        await self.go(self.cursor + by * (self.body_height - 1))
+        await self.go(self.cursor + by * lines_of_a_page(self.body_height))
 
     async def action_first(self) -> None:
         await self.go(0)

@@ -13,12 +13,12 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 
+from runicorn_db.run_directory import LOG_NAME, opened_file
 from runicorn_db.sources.files import Unreadable
 from runicorn_tui import format, keys, pager
 from runicorn_tui.file_list import log_names
-from runicorn_tui.log_file import LOG_NAME, LogFile
+from runicorn_tui.log_file import LogFile
 from runicorn_tui.log_search import Matches, PatternTooSlow, Spans, UnclearPattern, error_hits, hits_of, spans_of
-from runicorn_tui.run_directory import opened_file
 from runicorn_tui.terminal import safe
 from runicorn_tui.widgets.log_view import LogView
 from runicorn_tui.widgets.status_line import Line

@@ -19,12 +19,13 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 
+from runicorn_db.run_directory import LOG_NAME
 from runicorn_db.sources.files import Unreadable
-from runicorn_tui.log_file import LOG_NAME, LogFile
+from runicorn_tui.log_file import LogFile
 from runicorn_tui.log_rows import LogRows
 from runicorn_tui.log_search import Spans
 from runicorn_tui.terminal import safe
-from runicorn_tui.widgets.line_scroll import LineScroll
+from runicorn_tui.widgets.line_scroll import LineScroll, lines_of_a_page
 
 _REPORT_SECONDS = 0.2
 _TIME = re.compile(r"\[?\d\d:\d\d:\d\d\]?(?: \|)? ")
@@ -42,9 +43,9 @@ class LogView(LineScroll):
 
     DEFAULT_CSS = """
     LogView {
-        & > .log--time { color: $foreground 45%; }
-        & > .log--found { background: $accent 35%; }
-        & > .log--message { color: $foreground 60%; }
+        & > .log--time { color: $dimmed; }
+        & > .log--found { background: $found; }
+        & > .log--message { color: $text-muted; }
     }
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {"log--time", "log--found", "log--message"}
@@ -327,7 +328,7 @@ class LogView(LineScroll):
         await self.move(by * max(1, self.size.height // 2))
 
     async def action_page(self, by: int) -> None:
-        await self.move(by * max(1, self.size.height - 1))
+        await self.move(by * lines_of_a_page(self.size.height))
 
     async def action_first(self) -> None:
         await self.go(0)

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from runicorn_db.query import ExperimentDetail
 from runicorn_tui import keys
 from runicorn_tui.experiment_text import overview
 from runicorn_tui.run_facts import RunFacts
 from runicorn_tui.widgets.sheet import Sheet
 
+if TYPE_CHECKING:
+    from runicorn_tui.app import RunicornApp
+
 
 class Overview(Sheet):
     """What the index says at once, what the small files of the run say as soon as they are read."""
 
     BINDINGS = keys.bindings("overview")
+
+    if TYPE_CHECKING:
+
+        @property
+        def app(self) -> RunicornApp: ...
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -35,5 +45,6 @@ class Overview(Sheet):
 
     def _show(self) -> None:
         detail, facts, with_variables = self._detail, self._facts, self._shows_variables
+        key = self.app.keymap.hint("environment")
         if detail is not None:
-            self.show(lambda width: overview(detail, width, facts, with_variables=with_variables))
+            self.show(lambda width: overview(detail, width, facts, with_variables=with_variables, key=key))

@@ -6,6 +6,7 @@ import asyncio
 from typing import cast
 
 from rich.segment import Segment
+from rich.style import Style
 from rich.text import Text
 from textual.app import App
 from textual.content import Content
@@ -118,6 +119,7 @@ class PreviewLines:
 
     async def _drawn(self, detail: ExperimentDetail, charted: Charted, log: LogEnd | None, problem: str) -> list[Line]:
         width, height = self._pane.size
+        charted.colors = self._pane.line_colors
         facts = [self._content(line) for line in summary(detail, width)]
         drawing = Drawing(rows=())
         about = self._about(charted, drawing, problem)
@@ -140,7 +142,8 @@ class PreviewLines:
         if not entries:
             return self._sentence("  ".join(head))
         # That its values are the last is clear without a crosshair.
-        text = legend_text(head[1:], entries, self._pane.size.width - MARGIN)
+        muted = Style(color=self._pane.get_component_rich_style("chart--label").color)
+        text = legend_text(head[1:], entries, self._pane.size.width - MARGIN, muted)
         return [self._text(line) for line in text.split("\n") if line.plain]
 
     def _log_lines(self, log: LogEnd | None, count: int) -> list[Line]:

@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.strip import Strip
 
-from runicorn_tui.widgets.line_scroll import LineScroll
+from runicorn_tui.widgets.line_scroll import LineScroll, lines_of_a_page
 
 MakeLine = Callable[[], Content]
 """A line that is made when it comes on screen."""
@@ -57,7 +57,7 @@ class Sheet(LineScroll):
         self._go(self.scroll_offset.y + by)
 
     def action_page(self, by: int) -> None:
-        self._go(self.scroll_offset.y + by * max(1, self.size.height - 1))
+        self._go(self.scroll_offset.y + by * lines_of_a_page(self.size.height))
 
     def action_first(self) -> None:
         self._go(0)

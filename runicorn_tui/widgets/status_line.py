@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.geometry import Size
+from textual.style import Style
 from textual.widget import Widget
 from textual.widgets import Static
 
+from runicorn_tui.key_names import named
 from runicorn_tui.keys import Key
 
+if TYPE_CHECKING:
+    from runicorn_tui.app import RunicornApp
+
 SEPARATOR = "  "
+PRESSES = "presses"
+"""In the meta of a style: the key, by Textual's name, that a click on the text presses."""
 MAX_HINTS = 8
 
 
@@ -82,10 +90,16 @@ class KeyBar(Widget):
         super().__init__(id=id)
         self._hints: Sequence[tuple[str, str]] = ()
 
+    if TYPE_CHECKING:
+
+        @property
+        def app(self) -> RunicornApp: ...
+
     def show(self, rows: Sequence[Key], labels: dict[str, str] | None = None) -> None:
         """`labels` gives some of the rows, by id, another word than the table's."""
         labels = labels or {}
-        hints = [(row.hint, labels.get(row.id, row.short or row.label)) for row in rows][:MAX_HINTS]
+        live = [row for row in map(self.app.keymap.live, rows) if row.keys]
+        hints = [(row.hint, labels.get(row.id, row.short or row.label)) for row in live][:MAX_HINTS]
         if hints != self._hints:
             self._hints = hints
             self.refresh()
@@ -106,5 +120,15 @@ class KeyBar(Widget):
         return Content.assemble(" ", Content(SEPARATOR).join(parts))
 
 
+def pressing(hint: str, label: str | Content, style: str = "bold $primary") -> Content:
+    """A key as a person writes it and what it does; a click on either presses it."""
+    return clickable(Content.assemble((hint, style), " ", label), hint)
+
+
+def clickable(text: Content, hint: str) -> Content:
+    """The text, which presses that key when it is clicked on."""
+    return text.stylize(Style.from_meta({PRESSES: named(hint)})) if hint else text
+
+
 def _hint(hint: str, label: str) -> Content:
-    return Content.assemble((hint, "bold $primary"), " ", (label, "$text-muted"))
+    return pressing(hint, Content.styled(label, "$text-muted"))

@@ -10,7 +10,7 @@ from textual.message import Message
 from runicorn_db.text import fold
 from runicorn_tui import keys
 from runicorn_tui.tag_words import begun, write_tag
-from runicorn_tui.terminal import safe
+from runicorn_tui.terminal import harmless
 from runicorn_tui.widgets.still_input import StillInput
 
 
@@ -34,7 +34,7 @@ class TagInput(StillInput):
         self.chosen = 0
 
     def on_paste(self, event: events.Paste) -> None:
-        event.text = safe(event.text.strip())
+        event.text = harmless(event.text.strip())
 
     def look(self) -> None:
         """Finds the candidates anew."""

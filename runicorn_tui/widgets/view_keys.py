@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 
 from runicorn_tui.charts.view import View
+from runicorn_tui.terminal import shows
 
 
 class ViewKeys:
@@ -45,4 +46,6 @@ class ViewKeys:
         self._look(self.view.next_clip())
 
     def action_marker(self) -> None:
-        self._look(self.view.next_marker())
+        # Where there is nothing but ASCII there is nothing to choose.
+        if not shows.is_ascii:
+            self._look(self.view.next_marker())

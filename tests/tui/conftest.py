@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from runicorn_db.store import Store
-from tests.tui import indexed
+from runicorn_tui.terminal import shows
+from tests.tui import indexed, tour
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -22,6 +23,15 @@ def utc() -> Iterator[None]:
     time.tzset()
 
 
+@pytest.fixture(autouse=True)
+def capable_terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """One with all colours and all characters, whatever the developer's is."""
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    yield
+    shows.is_ascii = shows.is_slow = False
+
+
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
     """An empty index."""
@@ -34,6 +44,15 @@ def four_hundred(store: Store, tmp_path: Path) -> Store:
     """Four hundred experiments of all sorts in one root."""
     indexed.add(store, indexed.varied(400), root=tmp_path / "root")
     return store
+
+
+@pytest.fixture(scope="session")
+def toured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """What `tour.tour` visits; nothing may be changed in it."""
+    directory = tmp_path_factory.mktemp("toured")
+    with Store(directory / "index.db") as store:
+        tour.fill(store, directory / "demo")
+        yield store
 
 
 @pytest.fixture

@@ -14,13 +14,15 @@ import pyte
 
 KEYS = {
     "down": "\x1b[B", "up": "\x1b[A", "pagedown": "\x1b[6~", "home": "\x1b[H", "end": "\x1b[F", "enter": "\r",
-    "escape": "\x1b", "space": " ", "shift+down": "\x1b[1;2B",
+    "escape": "\x1b", "space": " ", "tab": "\t", "shift+down": "\x1b[1;2B",
 }  # fmt: skip
 
 BROWSE = """
 import sys
 from runicorn_db.store import Store
 from runicorn_tui.app import RunicornApp
+from runicorn_tui.terminal import settle
+settle()
 with Store(sys.argv[1]) as store:
     app = RunicornApp(store, watch=False)
     app.run()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import socket
 import tarfile
+import threading
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from textual.worker import WorkerState
 
 from runicorn_db.store import Store
 from runicorn_db.sync_report import SyncProgress
@@ -17,7 +19,7 @@ from runicorn_tui.messages import SyncMoved
 from runicorn_tui.rest import make_server
 from runicorn_tui.settings import Settings
 from tests.tui import indexed
-from tests.tui.drive import Browser, drive
+from tests.tui.drive import DEADLINE, Browser, drive
 
 REAL_ROOTS = Path(__file__).parents[1] / "data" / "roots"
 
@@ -155,3 +157,33 @@ def test_the_question_at_every_size(
         golden(f"quit_{size[0]}", browser.text)
 
     drive(four_hundred, script, size=size)
+
+
+def test_an_answer_for_a_screen_that_was_left_is_dropped(four_hundred: Store) -> None:
+    is_wanted, is_there, shown = threading.Event(), threading.Event(), list[str]()
+
+    def answer() -> None:
+        is_wanted.wait(DEADLINE)
+        is_there.set()
+
+    async def script(browser: Browser) -> None:
+        await browser.press("enter")
+        left = browser.app.screen
+
+        async def show() -> None:
+            await browser.app.ask(answer)
+            shown.append(str(left.query_one("#problem")))
+
+        worker = left.run_worker(show())
+        await browser.until(lambda: worker.is_running)
+        is_wanted.set()
+        # No other task runs between the answer and the way back.
+        is_there.wait(DEADLINE)
+        left.dismiss()
+        await browser.until(lambda: worker.is_finished)
+        assert shown == []
+        assert worker.state is WorkerState.CANCELLED
+        await browser.settle()
+        assert browser.screen.is_current
+
+    drive(four_hundred, script)

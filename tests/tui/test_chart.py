@@ -7,6 +7,7 @@ from textual.app import App, ComposeResult
 from runicorn_tui.charts.curve import Curve
 from runicorn_tui.charts.palette import PALETTE, style
 from runicorn_tui.charts.view import View
+from runicorn_tui.themes import themes
 from runicorn_tui.widgets.chart import Chart
 from runicorn_tui.widgets.legend import Entry, legend_text
 
@@ -17,6 +18,9 @@ class ChartApp(App[None]):
     def __init__(self) -> None:
         super().__init__()
         self.drawings: list[Chart.Drawn] = []
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return themes("all")[0].variables
 
     def compose(self) -> ComposeResult:
         yield Chart()

@@ -11,6 +11,7 @@ from runicorn_db.store import Store
 from runicorn_db.sync import sync
 from runicorn_tui.screens.experiment import ExperimentScreen
 from runicorn_tui.screens.experiments import ExperimentsScreen
+from runicorn_tui.terminal import settle
 from runicorn_tui.widgets.chart_pane import ChartPane
 from runicorn_tui.widgets.legend import Legend
 from runicorn_tui.widgets.search_line import SearchLine
@@ -453,6 +454,7 @@ def test_m_changes_the_marker_down_to_ascii(store, run):
 
 def test_without_a_locale_that_knows_more_the_charts_are_ascii(store, run, monkeypatch):
     monkeypatch.setenv("LANG", "C")
+    settle()
 
     async def script(browser: Browser) -> None:
         await browser.press("3", "space")

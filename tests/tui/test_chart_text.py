@@ -45,7 +45,7 @@ def test_more_points_are_read_than_there_are_columns_of_dots(columns):
     assert points & (points - 1) == 0
 
 
-def test_the_extremes_of_a_lone_line_have_a_line_of_their_own_where_they_do_not_fit():
+def test_where_the_extremes_do_not_fit_a_lone_line_has_a_line_for_them_and_others_leave_out_where_they_were():
     extremes = (Extreme(name="min", value=0.1, step=1), Extreme(name="max", value=0.8, step=1_000_000, is_best=True))
     entry = Entry(
         label="accuracy", color=(1, 2, 3), swatch="━━", value=0.5, extremes=extremes, shown=1024, points=1_000_000
@@ -55,5 +55,8 @@ def test_the_extremes_of_a_lone_line_have_a_line_of_their_own_where_they_do_not_
         "━━ accuracy    0.5000  1,024 of 1,000,000 points",
         "   best max 0.8000 @1,000,000  min 0.1000 @1",
     ]
+    two = legend_text(["last values"], [entry, entry], 78).plain.splitlines()
+    assert two[1:] == ["━━ accuracy    0.5000  1,024 of 1,000,000 points  best max 0.8000  min 0.1000"] * 2
+    assert legend_text([""], [entry, entry], 66).plain.splitlines()[1].endswith("points  best max 0.8000")
     wide = legend_text(["last values"], [entry], 118).plain.splitlines()
     assert wide[1].endswith("1,024 of 1,000,000 points  best max 0.8000 @1,000,000  min 0.1000 @1")

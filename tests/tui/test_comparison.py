@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from runicorn_db.query import Experiment, ExperimentDetail, MetricSummary
 from runicorn_tui import comparison_text
-from runicorn_tui.comparison import ABSENT, Row, compare, labels, metrics, modes
+from runicorn_tui.comparison import ABSENT, Row, compare, first_metric, labels, metrics, modes
 from runicorn_tui.parameter_leaves import leaves
 from runicorn_tui.terminal import safe
 
@@ -152,6 +152,25 @@ def test_the_best_metric_of_most_comes_first(details: list[ExperimentDetail]) ->
     assert sorted(ordered) == sorted({name for one in details for name in one.metrics} | {n for n in said if n})
     votes = [said.count(name) for name in ordered]
     assert votes == sorted(votes, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("held", "first"),
+    [
+        ([("acc", "acc loss"), ("acc", "acc loss")], "acc"),
+        # What one alone has compares nothing.
+        ([("perplexity", "perplexity a_loss"), (None, "a_loss accuracy")], "a_loss"),
+        ([(None, "accuracy val/loss"), (None, "accuracy val/loss")], "val/loss"),
+        ([(None, "lr accuracy"), (None, "lr accuracy")], "accuracy"),
+        ([("acc", "acc"), ("loss", "loss")], "acc"),
+        ([(None, ""), (None, "")], None),
+    ],
+)
+def test_what_is_looked_at_first_is_the_best_metric_of_most_else_a_loss(
+    held: list[tuple[str | None, str]], first: str | None
+) -> None:
+    details = [detail(metrics=dict.fromkeys(names.split(), last(1.0)), best_metric_name=best) for best, names in held]
+    assert first_metric(details) == first
 
 
 # How far from the baseline.

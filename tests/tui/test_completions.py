@@ -12,7 +12,7 @@ from runicorn_db.database import Interrupt
 from runicorn_db.filter_language import parse
 from runicorn_db.named_values import NamedValue
 from runicorn_db.store import Store
-from runicorn_tui.completions import Begun, FilterWords, begun_at, command_in, write_name
+from runicorn_tui.completions import Begun, FilterWords, begun_at, write_name
 from tests.tui import indexed
 from tests.tui.test_golden import HOSTILE
 
@@ -32,8 +32,6 @@ from tests.tui.test_golden import HOSTILE
         ('tag:"a \\" \\\\', 'a " \\', "tag"),
         ('"a :b', "a :b", ""),
         ("name:/a b/ x", "x", ""),
-        ("vit :cu", ":cu", ":"),
-        (":", ":", ":"),
         ("@sta", "@sta", "@"),
         ("acc>0.", "0.", "acc"),
     ],
@@ -55,14 +53,6 @@ def test_any_text_has_a_piece_or_none(text: str, cursor: int) -> None:
     cursor = min(cursor, len(text))
     begun = begun_at(text, cursor)
     assert begun is None or text[begun.begin : cursor] == begun.written
-
-
-def test_a_command_is_the_last_word() -> None:
-    assert command_in("status:failed :curl") == ("status:failed ", ":curl")
-    assert command_in(":cli ") == ("", ":cli")
-    assert command_in('"a :curl') == ('"a :curl', "")
-    assert command_in(":curl x") == (":curl x", "")
-    assert command_in("status:failed") == ("status:failed", "")
 
 
 NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=12)
@@ -153,7 +143,6 @@ def test_fields_metrics_and_parameters_begin_a_term(store: Store, tmp_path: Path
     assert labels(store, "is:") == ["deleted", "pinned", "running", "missing"]
     assert labels(store, "has:tag") == ["tags"]
     assert labels(store, "@", {"old": "age>30d"}) == ["@old"]
-    assert labels(store, ":c") == [":curl", ":cli"]
 
 
 def test_a_value_that_is_written_out_is_not_offered_again(four_hundred: Store) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from textual import events
 
 from runicorn_db.query import ExperimentQuery
@@ -11,6 +12,7 @@ from runicorn_db.store import Store
 from runicorn_db.sync import SyncProgress, SyncReport
 from runicorn_tui.messages import IndexChanged, SyncMoved
 from runicorn_tui.screens.confirm import ConfirmDelete
+from runicorn_tui.terminal import settle
 from runicorn_tui.widgets.experiment_columns import ORDER_COLUMNS
 from runicorn_tui.widgets.line_table import LineTable
 from tests.tui import indexed
@@ -450,5 +452,24 @@ def test_an_error_of_the_store_is_one_line_and_the_rows_stay(four_hundred: Store
             connection.execute("ALTER TABLE elsewhere RENAME TO root")
         await browser.press("r")
         assert "no such table" not in browser.text
+
+    drive(four_hundred, script)
+
+
+# A terminal far away.
+
+
+@pytest.mark.parametrize(("is_slow", "rows"), [(False, 19), (True, 10)])
+def test_over_a_slow_line_a_page_is_half_of_one_and_nothing_moves_by_itself(
+    four_hundred: Store, is_slow: bool, rows: int
+) -> None:
+    settle(is_slow=is_slow)
+
+    async def script(browser: Browser) -> None:
+        await browser.press("pagedown")
+        assert browser.screen.table.cursor == rows
+        await browser.press("pageup")
+        assert browser.screen.table.cursor == 0
+        assert (browser.app.animation_level == "none") is is_slow
 
     drive(four_hundred, script)

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,7 +7,6 @@ import pytest
 from textual import events
 
 from runicorn_db.store import Store
-from runicorn_tui.screens.query_text import QueryTextScreen
 from runicorn_tui.state import MOST_HISTORY, Memory
 from runicorn_tui.widgets.completion import MOST_ROWS
 from tests.tui import indexed
@@ -171,7 +169,8 @@ def test_up_and_down_walk_the_filters_of_this_and_earlier_times(four_hundred: St
             await browser.press("slash", "ctrl+u")
             await browser.type(text)
             await browser.press("enter")
-        await browser.press("escape")
+        # Hints of the first start are closed, then the filter is cleared.
+        await browser.press("escape", "escape")
 
     async def second(browser: Browser) -> None:
         bar = browser.screen.bar
@@ -252,56 +251,6 @@ def test_a_burst_from_a_terminal_reaches_the_list(four_hundred: Store) -> None:
     assert " vit " in terminal.text.splitlines()[0]
     assert "vitd" not in terminal.text
     terminal.kill()
-
-
-# Commands.
-
-
-def test_a_command_shows_and_copies_the_query(four_hundred: Store) -> None:
-    async def script(browser: Browser) -> None:
-        await browser.press("slash")
-        await browser.type("status:failed")
-        await browser.press("enter", "s", "colon")
-        await browser.type("cli")
-        await browser.press("enter")
-        assert isinstance(browser.app.screen, QueryTextScreen)
-        assert shlex.split(browser.app.clipboard)[:2] == ["runicorn-tui", "ls"]
-        assert "status:failed" in browser.text
-        await browser.press("escape")
-        assert browser.screen.bar.text.strip() == "status:failed"
-        assert "114 of 400" in browser.lines[0]
-        await browser.press("slash")
-        await browser.type(":curl")
-        await browser.press("enter")
-        assert browser.app.clipboard.startswith("curl -sS 'http://127.0.0.1:23300/api/v2/experiments?")
-
-    drive(four_hundred, script)
-
-
-def test_an_unknown_command_is_pointed_at_and_keeps_the_line(four_hundred: Store) -> None:
-    async def script(browser: Browser) -> None:
-        await browser.press("slash")
-        await browser.type("vit :frob")
-        await browser.press("enter")
-        assert browser.screen.focused is browser.screen.bar.input
-        assert browser.lines[1].index("^^^^^") == browser.lines[0].index(":frob")
-        assert "there are: :curl, :cli" in browser.text
-        await browser.press("escape")
-        assert browser.screen.bar.input.value.strip() == "vit"
-        assert "^" not in browser.lines[1]
-
-    drive(four_hundred, script)
-
-
-def test_no_command_shows_a_filter_that_is_unclear(four_hundred: Store) -> None:
-    async def script(browser: Browser) -> None:
-        await browser.press("slash")
-        await browser.type("foo:bar :cli")
-        await browser.press("enter")
-        assert not isinstance(browser.app.screen, QueryTextScreen)
-        assert "Cannot show this list as a command line" in browser.notices[0]
-
-    drive(four_hundred, script)
 
 
 # Whole screens.

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
+import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from runicorn_db.query import AnnotatePreview, Batch, DeletePreview, ExperimentDetail, Page, Snapshot
 from runicorn_db.store import Store
+from runicorn_tui.state import Memory
 from tests.tui import indexed
 from tests.tui.drive import Browser, drive
 
@@ -75,10 +81,158 @@ def test_screen(four_hundred: Store, golden: Golden, name: str, keys: list[str])
     drive(four_hundred, script)
 
 
+SIZES = [(80, 24), (160, 50)]
+SAVED = {"failures": "status:failed age>30d", "vision": "project:vision best>0.9", "hostile": "name:'[/]' \x1b[2J"}
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    ("name", "keys"),
+    [
+        ("saved_filters", ["F"]),
+        ("saved_filters_delete", ["F", "d"]),
+        ("saved_filters_name", ["slash", *"status:failed", "enter", "F", "s", *"mine"]),
+        ("query_cli", ["slash", *"status:failed acc>0.5", "enter", "colon", *"cli", "enter"]),
+        ("query_curl", ["space", "colon", *"curl", "enter"]),
+    ],
+)
+def test_dialog_about_filters(
+    four_hundred: Store, tmp_path: Path, golden: Golden, name: str, keys: list[str], size: tuple[int, int]
+) -> None:
+    memory = Memory(tmp_path / "state.json", tmp_path / "index.db")
+    memory.state.saved_filters = dict(SAVED)
+    memory.state.has_seen_hints = True
+    memory.remember(saved_filters=SAVED)
+    memory.write()
+
+    async def script(browser: Browser) -> None:
+        await browser.press(*("space" if key == " " else key for key in keys))
+        golden(f"{name}_{size[0]}", browser.text)
+
+    drive(four_hundred, script, size=size, memory=memory)
+
+
+@pytest.mark.parametrize(
+    ("name", "keys"),
+    [
+        ("experiments_160", []),
+        ("help_160", ["question_mark"]),
+        ("description_160", ["E"]),
+        ("tags_160", ["t"]),
+        ("export_160", ["e"]),
+    ],
+)
+def test_screen_with_much_room(four_hundred: Store, golden: Golden, name: str, keys: list[str]) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press(*keys)
+        golden(name, browser.text)
+
+    drive(four_hundred, script, size=(160, 50))
+
+
+# While something is read, and when it cannot be.
+
+
+class Waiting(Store):
+    """Answers some questions only when `answers` is set."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.answers = threading.Event()
+
+    def find(self, *arguments: Any, **named: Any) -> Page:
+        assert self.answers.wait(30)
+        return super().find(*arguments, **named)
+
+    def get(self, experiment_id: str) -> ExperimentDetail:
+        assert self.answers.wait(30)
+        return super().get(experiment_id)
+
+    def plan_delete(self, *arguments: Any, **named: Any) -> tuple[DeletePreview, Snapshot]:
+        assert self.answers.wait(30)
+        return super().plan_delete(*arguments, **named)
+
+    def preview_annotate(self, chosen: Any) -> AnnotatePreview:
+        assert self.answers.wait(30)
+        return super().preview_annotate(chosen)
+
+    def batches(self, limit: int = 100) -> list[Batch]:
+        assert self.answers.wait(30)
+        return super().batches(limit)
+
+
+@pytest.mark.parametrize(
+    ("name", "keys"),
+    [
+        ("confirm", ["d"]),
+        ("tags", ["t"]),
+        ("experiment", ["enter"]),
+        ("trash", ["X"]),
+        ("compare", ["space", "space", "c"]),
+    ],
+)
+def test_screen_that_waits_for_the_store(four_hundred: Store, golden: Golden, name: str, keys: list[str]) -> None:
+    async def script(browser: Browser) -> None:
+        store = browser.app.store
+        assert isinstance(store, Waiting)
+        store.answers.clear()
+        for key in keys:
+            await browser.pilot.press(key)
+        await browser.until(lambda: len(browser.app.screen_stack) == 2)
+        golden(f"{name}_loading", browser.text)
+        store.answers.set()
+        await browser.settle()
+
+    waiting = Waiting(four_hundred.path)
+    with waiting:
+        waiting.answers.set()
+        drive(waiting, script)
+
+
+@pytest.mark.parametrize(
+    ("name", "table", "keys"),
+    [
+        ("experiments", "experiment", ["r"]),
+        ("trash", "batch", ["X"]),
+        ("experiment", "experiment", ["enter", "2", "r"]),
+        ("compare", "experiment", ["space", "space", "c", "r"]),
+        ("confirm", "experiment", ["d"]),
+        ("tags", "experiment", ["t"]),
+    ],
+)
+def test_screen_over_an_index_that_broke(
+    four_hundred: Store, golden: Golden, name: str, table: str, keys: list[str]
+) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press(*keys[:-1])
+        with closing(sqlite3.connect(four_hundred.path)) as connection:
+            connection.execute(f"ALTER TABLE {table} RENAME TO gone")
+        await browser.press(keys[-1])
+        golden(f"{name}_error", browser.text)
+
+    drive(four_hundred, script)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_hostile_names_in_the_trash_and_beside_each_other(
+    hostile: Store, golden: Golden, size: tuple[int, int]
+) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("space", "down", "space", "down", "space", "c")
+        golden(f"compare_hostile_{size[0]}", browser.text)
+        await browser.press("escape", "enter")
+        golden(f"overview_hostile_{size[0]}", browser.text.split("\n directory")[0])
+        await browser.press("escape", "F")
+        golden(f"saved_filters_empty_{size[0]}", browser.text)
+
+    drive(hostile, script, size=size)
+
+
 @pytest.mark.parametrize(
     ("name", "keys", "size"),
     [
         ("hostile", [], (160, 24)),
+        ("hostile_80", [], (80, 24)),
         ("hostile_confirm", ["a", "d"], (80, 24)),
     ],
 )

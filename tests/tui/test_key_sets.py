@@ -9,13 +9,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runicorn_db.query import Snapshot
-from runicorn_tui.key_sets import difference, has, intersection, ordered_as, symmetric_difference, union
+from runicorn_tui.key_sets import (
+    common,
+    difference,
+    has,
+    intersection,
+    ordered_as,
+    symmetric_difference,
+    toggled,
+    union,
+)
 
 OPERATIONS: dict[Callable[[Snapshot, Snapshot], Snapshot], Callable[[set[int], set[int]], set[int]]] = {
     union: set[int].__or__,
     difference: set[int].__sub__,
     intersection: set[int].__and__,
     symmetric_difference: set[int].__xor__,
+    toggled: lambda one, other: one - other if other <= one else one | other,
 }
 KEYS = st.lists(st.integers(-(2**63), 2**63 - 1) | st.integers(0, 40), unique=True)
 
@@ -65,3 +75,14 @@ def test_ordered_as_keeps_the_order_of_the_list_and_loses_nothing(listed: list[i
     found = list(ordered_as(snapshot(listed), snapshot(sorted(ascending))).keys)
     on_list = [key for key in listed if key in ascending]
     assert found == on_list + sorted(set(ascending) - set(listed))
+
+
+@given(one=KEYS, other=KEYS)
+def test_common_counts_what_both_hold(one: list[int], other: list[int]) -> None:
+    assert common(snapshot(one), snapshot(other)) == len(set(one) & set(other))
+
+
+@pytest.mark.parametrize("few", [0, 5, 70_000])
+def test_common_counts_among_many(few: int) -> None:
+    one, other = range(200_000), range(199_995, 199_995 + few)
+    assert common(snapshot([*one]), snapshot([*other])) == common(snapshot([*other]), snapshot([*one])) == min(few, 5)

@@ -27,6 +27,7 @@ from runicorn_tui.widgets.comparison_table import ComparisonTable
 from runicorn_tui.widgets.experiment_table import ExperimentTable
 from runicorn_tui.widgets.file_pane import FilePane
 from runicorn_tui.widgets.filter_input import FilterInput
+from runicorn_tui.widgets.grouped_table import GroupedTable
 from runicorn_tui.widgets.line_table import LineTable
 from runicorn_tui.widgets.log_pane import FindInput, LogPane
 from runicorn_tui.widgets.log_view import LogView
@@ -42,6 +43,7 @@ HOMES: dict[keys.Scope, tuple[type, ...]] = {
     "marks": (ExperimentTable,),
     "search": (SearchInput, SearchLine),
     "columns": (ExperimentTable,),
+    "groups": (GroupedTable,),
     "chooser": (ColumnsScreen,),
     "filter": (FilterInput,),
     "saved": (SavedFiltersScreen,),
@@ -87,27 +89,7 @@ def test_ids_are_unique() -> None:
     assert [name for name, count in Counter(key.id for key in keys.KEYS).items() if count > 1] == []
 
 
-@pytest.mark.parametrize(
-    "scopes",
-    [
-        ("experiments", "marks", "columns", "table", "app"),
-        ("chooser", "table"),
-        ("saved", "table"),
-        ("experiment", "table", "app"),
-        ("chart", "experiment", "table", "app"),
-        ("overview", "experiment", "table", "app"),
-        ("parameters", "experiment", "table", "app"),
-        ("compare", "compared", "table", "app"),
-        ("log", "experiment", "table", "app"),
-        ("log", "file", "table", "app"),
-        ("files", "experiment", "table", "app"),
-        ("trash", "table", "app"),
-        ("deleted", "marks", "table", "app"),
-        ("report", "table", "app"),
-        ("confirm", "table"),
-        ("purging", "table"),
-    ],
-)
+@pytest.mark.parametrize("scopes", keys.TOGETHER)
 def test_no_key_means_two_things_on_one_screen(scopes: tuple[keys.Scope, ...]) -> None:
     counts = Counter(name for key in keys.of(*scopes) for name in key.keys)
     assert [name for name, count in counts.items() if count > 1] == []

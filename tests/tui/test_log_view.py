@@ -9,6 +9,7 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
 from runicorn_tui import log_file
+from runicorn_tui.themes import themes
 from runicorn_tui.widgets.log_pane import FindInput, LogPane
 from runicorn_tui.widgets.log_view import EMPTY_LOG, NO_LOG, LogView
 
@@ -17,6 +18,9 @@ DEADLINE = 10.0
 
 class LogApp(App[None]):
     """Nothing but a log."""
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return themes("all")[0].variables
 
     def compose(self) -> ComposeResult:
         yield LogPane()

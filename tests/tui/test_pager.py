@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from runicorn_db.run_directory import opened_file
 from runicorn_tui import pager
-from runicorn_tui.run_directory import opened_file
 
 
 def script(path: Path, body: str) -> str:

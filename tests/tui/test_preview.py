@@ -18,6 +18,7 @@ from runicorn_tui.messages import IndexChanged
 from runicorn_tui.preview import log_end, shares
 from runicorn_tui.screens.previewing import rest_seconds
 from runicorn_tui.state import Memory
+from runicorn_tui.terminal import settle
 from tests.tui import indexed, recorded
 from tests.tui.drive import Browser, Script, drive
 from tests.tui.recorded import BEGAN, curves, end, log_steps, write_run
@@ -234,9 +235,14 @@ def test_only_where_the_cursor_rests_is_read(tmp_path: Path) -> None:
         previewed(store, script)
 
 
-def test_over_a_remote_line_the_rest_is_longer() -> None:
-    assert rest_seconds({}) == 0.08
-    assert rest_seconds({"SSH_CONNECTION": "10.0.0.1 50000 10.0.0.2 22"}) == 0.2
+def test_over_a_remote_line_the_rest_is_longer_unless_it_is_set_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    settle()
+    assert rest_seconds() == 0.08
+    monkeypatch.setenv("SSH_CONNECTION", "10.0.0.1 50000 10.0.0.2 22")
+    settle()
+    assert rest_seconds() == 0.2
+    settle(is_slow=False)
+    assert rest_seconds() == 0.08
 
 
 def test_a_move_writes_little_and_the_pane_waits_for_its_end(tmp_path: Path) -> None:

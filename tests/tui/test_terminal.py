@@ -1,12 +1,25 @@
 from __future__ import annotations
 
+import base64
+import io
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runicorn_tui.terminal import alert, refusal, safe
+from runicorn_tui.terminal import (
+    alert,
+    copying,
+    harmless,
+    knows_only_ascii,
+    passed_on,
+    refusal,
+    safe,
+    settle,
+    settle_stream,
+    shows,
+)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +60,67 @@ def test_different_texts_never_look_alike(text: str) -> None:
 
 def test_other_values_are_shown_as_their_text() -> None:
     assert safe(3) == "3"
+
+
+def test_where_only_ascii_is_shown_other_characters_are_escapes_and_our_glyphs_stay() -> None:
+    settle(is_ascii=True)
+    assert safe("naïve 日本 \u202e ✓ …") == "na\\xefve \\u65e5\\u672c \\u202e ✓ …"
+    assert harmless("naïve") == "naïve"
+    settle(is_ascii=False)
+    assert safe("naïve") == "naïve"
+
+
+@pytest.mark.parametrize(
+    ("environ", "is_ascii"),
+    [
+        ({}, False),
+        ({"LANG": "de_DE.UTF-8"}, False),
+        ({"LANG": "C"}, True),
+        ({"LC_ALL": "POSIX", "LANG": "de_DE.UTF-8"}, True),
+        ({"LANG": "C", "LC_CTYPE": "en_US.utf8"}, False),
+        # Python itself has set it.
+        ({"LANG": "C", "LC_CTYPE": "C.UTF-8"}, True),
+        ({"LANG": "ja_JP.eucJP"}, True),
+    ],
+)
+def test_the_locale_says_whether_a_terminal_knows_more_than_ascii(environ: dict[str, str], is_ascii: bool) -> None:
+    assert knows_only_ascii(environ) is is_ascii
+
+
+def test_what_is_set_wins_over_what_the_environment_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LC_ALL", "C")
+    monkeypatch.setenv("SSH_CONNECTION", "10.0.0.1 50000 10.0.0.2 22")
+    settle()
+    assert shows.is_ascii
+    assert shows.is_slow
+    settle(is_ascii=False, is_slow=False)
+    assert not shows.is_ascii
+    assert not shows.is_slow
+
+
+@given(st.text())
+def test_a_stream_in_ascii_takes_every_text(text: str) -> None:
+    settle(is_ascii=True)
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="")
+    settle_stream(stream)
+    stream.write(text)
+    stream.flush()
+    written = stream.buffer
+    assert isinstance(written, io.BytesIO)
+    assert written.getvalue().isascii()
+    assert not text.isascii() or written.getvalue().decode() == text
+
+
+def test_a_stream_in_ascii_draws_our_glyphs_and_escapes_the_rest() -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+    settle(is_ascii=True)
+    settle_stream(stream)
+    print("✓ 3 … é日\udcff", file=stream, flush=True)
+    settle(is_ascii=False)
+    settle_stream(stream)
+    print("✓ é\udcff", file=stream, flush=True)
+    assert isinstance(stream.buffer, io.BytesIO)
+    assert stream.buffer.getvalue().decode() == "+ 3 . \\xe9\\u65e5\\udcff\n✓ é\\udcff\n"
 
 
 class _Stream:
@@ -98,3 +172,19 @@ def test_no_text_ends_the_sequence_it_is_told_in(text: str, way: str) -> None:
     assert body.count(";") == 3 or way == "osc9"
     assert len(body) < 300
     body.encode()
+
+
+def test_tmux_and_screen_are_told_to_hand_a_sequence_on() -> None:
+    sequence = alert("osc9", "it ended")
+    assert passed_on(sequence, {}) == sequence
+    assert passed_on(sequence, {"TMUX": "/tmp/s,1,0"}) == "\x1bPtmux;\x1b\x1b]9;runicorn-tui: it ended\a\x1b\\"
+    assert passed_on(sequence, {"STY": "1.pts"}) == "\x1bP\x1b]9;runicorn-tui: it ended\a\x1b\\"
+    assert passed_on(alert("bell", ""), {"TMUX": "1"}) == "\a"
+    assert passed_on("", {"STY": "1.pts"}) == ""
+
+
+def test_tmux_copies_itself_and_screen_hands_it_on() -> None:
+    plain = copying("a\udcff日", {})
+    assert plain == copying("a\udcff日", {"TMUX": "1"})
+    assert base64.b64decode(plain.removeprefix("\x1b]52;c;").removesuffix("\a")).decode() == "a\\udcff日"
+    assert copying("a", {"STY": "1.pts"}) == "\x1bP\x1b]52;c;YQ==\a\x1b\\"
