@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from docs.make_tables import renewed
+from docs.make_tables import TABLES, renewed
 from runicorn_api.app import ServerSettings, create_app
 from runicorn_api.bodies import BATCH_DELETE_FIELDS, BATCH_RESTORE_FIELDS
 from runicorn_api.server import Server
@@ -21,6 +21,7 @@ from runicorn_db.query import ExperimentQuery
 from runicorn_db.store import Store
 from runicorn_db.sync import sync
 from runicorn_tui.cli import COMMANDS, PROGRAM, cli, run
+from runicorn_tui.keymap import load
 
 PROJECT = Path(__file__).parent.parent
 README = (PROJECT / "README.md").read_text("utf-8")
@@ -50,8 +51,16 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory / "index.db"
 
 
-def test_the_tables_of_readme_say_what_the_program_says() -> None:
-    assert renewed(README) == README, "make tables"
+@pytest.mark.parametrize("path", TABLES, ids=lambda path: path.name)
+def test_the_tables_say_what_the_program_says(path: Path) -> None:
+    assert renewed(path) == path.read_text("utf-8"), "make tables"
+
+
+def test_the_keys_of_the_manual_can_be_chosen(tmp_path: Path) -> None:
+    manual = (PROJECT / "docs/keys.md").read_text("utf-8")
+    (tmp_path / "keys.toml").write_text(re.findall(r"```toml\n(.*?)```", manual, re.DOTALL)[0])
+
+    assert load(tmp_path / "keys.toml").changed
 
 
 def test_every_command_is_told_in_the_changelog() -> None:

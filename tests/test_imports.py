@@ -52,3 +52,30 @@ def test_questions_and_answers_need_the_standard_library_only() -> None:
     )
 
     assert loaded(code, HEAVY) == []
+
+
+FOREIGN = (
+    "roots = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
+    "foreign = roots - set(sys.stdlib_module_names) - {'runicorn_tui'}\n"
+    "assert not foreign, foreign"
+)
+
+
+def test_importing_the_client_loads_a_few_modules_of_the_standard_library() -> None:
+    code = f"import sys; before = set(sys.modules); import runicorn_tui.client\n{FOREIGN}"
+
+    assert loaded(code, (*HEAVY, "http.client", "email", "ssl", "socket", "dataclasses", "inspect")) == []
+
+
+def test_a_client_at_work_needs_the_standard_library_only() -> None:
+    code = (
+        "import sys; before = set(sys.modules)\n"
+        "from runicorn_tui.client import ClientError, connect\n"
+        "with connect('unix:/nowhere/at/all', deadline=0.01) as client:\n"
+        "    for call in (client.health, lambda: next(client.logs('x')), lambda: client.delete('x')):\n"
+        "        try: call()\n"
+        "        except ClientError: pass\n"
+        f"{FOREIGN}"
+    )
+
+    assert loaded(code, HEAVY) == []

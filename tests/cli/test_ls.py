@@ -312,3 +312,57 @@ def test_a_name_with_commas_is_quoted(run: Run, root: Path, tmp_path: Path) -> N
     items = result.json
 
     assert items[0] == {"name": "resnet", '"name"': 4, f"max.{name}": 3}
+
+
+# Groups.
+
+
+def test_groups_are_listed_with_what_they_hold(run: Run, db: Path) -> None:
+    result = run("ls", "--db", db, "--group-by", "project")
+    assert result.code == 0
+    header, *lines = [line.split() for line in result.out.splitlines()]
+    assert header == ["PROJECT", "COUNT", "BEST", "METRIC", "STATUS", "SIZE", "LATEST"]
+    assert {line[0]: line[1] for line in lines} == {
+        project: str(run("ls", "--db", db, f"project={project}", "--json").out.count('"id"'))
+        for project in ("vision", "nlp")
+    }
+
+
+def test_groups_as_json_have_every_number(run: Run, db: Path) -> None:
+    groups = run("ls", "--db", db, "--group-by", "status", "--json").json
+    every = run("ls", "--db", db, "--json").json
+    assert sum(group["count"] for group in groups) == len(every)
+    for group in groups:
+        of = [experiment for experiment in every if experiment["status"] == group["value"]]
+        assert group["count"] == group["by_status"][group["value"]] == len(of)
+        assert group["latest"] == max(experiment["created_at"] for experiment in of)
+    lines = run("ls", "--db", db, "--group-by", "status", "--jsonl").out.splitlines()
+    assert [json.loads(line) for line in lines] == groups
+    rows = list(csv.DictReader(io.StringIO(run("ls", "--db", db, "--group-by", "status", "--csv").out)))
+    assert [(row["value"], int(row["count"])) for row in rows] == [(g["value"], g["count"]) for g in groups]
+
+
+def test_groups_are_those_of_the_filter_and_as_many_as_asked_for(run: Run, db: Path) -> None:
+    result = run("ls", "--db", db, "project:vision", "--group-by", "project", "--json")
+    assert [group["value"] for group in result.json] == ["vision"]
+    result = run("ls", "--db", db, "--group-by", "name", "--limit", "1", "--jsonl")
+    assert len(result.out.splitlines()) == 1
+    assert "groups; --limit 0 lists more." in result.err
+    result = run("ls", "--db", db, "project:zzz", "--group-by", "project", "--json")
+    assert (result.json, result.code) == ([], 0)
+    assert "No experiment matches." in result.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--group-by", "acc"], "groups are by project, status, tag, name, root or a parameter"),
+        (["--group-by", "param.nobody"], "No experiment has a parameter 'nobody'"),
+        (["--group-by", "project", "--sort", "name"], "not with --columns, --sort or --reverse"),
+        (["--group-by", "project", "--columns", "name"], "not with --columns, --sort or --reverse"),
+    ],
+)
+def test_groups_that_cannot_be_are_refused(run: Run, db: Path, arguments: list[str], reason: str) -> None:
+    result = run("ls", "--db", db, *arguments)
+    assert result.code == 2
+    assert reason in " ".join(result.err.split())

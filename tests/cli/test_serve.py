@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -13,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from runicorn_db.store import Store
 from runicorn_tui.rest import hints
 from runicorn_tui.settings import Settings
 from tests.cli.conftest import CREATED, Run, write_run
@@ -193,9 +196,9 @@ def test_a_token_is_asked_for_and_opens_the_server_to_other_machines(
 ) -> None:
     arguments: tuple[object, ...] = ()
     if is_file:
-        arguments = ("--token-file", private_file(tmp_path / "token", "right-token\n"))
+        arguments = ("--token-file", private_file(tmp_path / "token", "right-token-0123\n"))
     else:
-        monkeypatch.setenv("RUNICORN_TUI_TOKEN", "right-token")
+        monkeypatch.setenv("RUNICORN_TUI_TOKEN", "right-token-0123")
     process = serve("--db", db, "--host", "0.0.0.0", *arguments)
     assert process.stdout is not None
     line = process.stdout.readline()
@@ -203,8 +206,8 @@ def test_a_token_is_asked_for_and_opens_the_server_to_other_machines(
     port = int(line.rpartition(":")[2].partition("/")[0])
 
     assert status(port, "/api/health") == 401
-    assert status(port, "/api/health", {"Authorization": "Bearer right-tokem"}) == 401
-    assert status(port, "/api/health", {"Authorization": "bearer right-token"}) == 200
+    assert status(port, "/api/health", {"Authorization": "Bearer right-token-0124"}) == 401
+    assert status(port, "/api/health", {"Authorization": "bearer right-token-0123"}) == 200
 
 
 def test_a_token_file_that_others_can_read_is_refused(run: Run, db: Path, tmp_path: Path) -> None:
@@ -217,6 +220,16 @@ def test_a_token_file_that_others_can_read_is_refused(run: Run, db: Path, tmp_pa
     assert (result.code, result.out) == (2, "")
     assert f"chmod 600 {path}" in result.err
     assert "right-token" not in result.err
+
+
+def test_a_token_that_can_be_guessed_is_refused(run: Run, db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RUNICORN_TUI_TOKEN", "fifteen-letters")
+
+    result = run("serve", "--db", db)
+
+    assert (result.code, result.out) == (2, "")
+    assert "RUNICORN_TUI_TOKEN must hold at least 16 characters, not 15" in result.err
+    assert "fifteen-letters" not in result.err
 
 
 def test_a_socket_file_is_served_with_the_way_to_it_from_elsewhere(serve: Serve, db: Path, tmp_path: Path) -> None:
@@ -236,6 +249,24 @@ def test_a_socket_file_is_served_with_the_way_to_it_from_elsewhere(serve: Serve,
     assert not path.exists()
 
 
+def test_whoever_does_not_read_what_it_says_does_not_hold_up_its_end(db: Path) -> None:
+    read_end, write_end = os.pipe()
+    with open(read_end, "rb"), open(write_end, "wb", buffering=0) as stderr:
+        os.set_blocking(write_end, False)
+        with contextlib.suppress(BlockingIOError):
+            while stderr.write(b"x" * 65536):
+                pass
+        os.set_blocking(write_end, True)
+        command = [sys.executable, "-m", "runicorn_tui", "serve", "--port", "0", "--db", str(db)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True) as process:
+            port_of(process)
+            process.send_signal(signal.SIGTERM)
+            try:
+                assert process.wait(timeout=30) == 0
+            finally:
+                process.kill()
+
+
 def test_a_server_for_reading_with_a_log_and_metrics(serve: Serve, db: Path) -> None:
     process = serve("--db", db, "--read-only", "--metrics", "--access-log", "json", "--query-timeout", "9")
     port = port_of(process)
@@ -251,6 +282,22 @@ def test_a_server_for_reading_with_a_log_and_metrics(serve: Serve, db: Path) -> 
         ("/api/v2/experiments", 200),
         ("/metrics", 200),
     ]
+
+
+@pytest.mark.parametrize(
+    ("flags", "code"), [((), 403), (("--allow-purge",), 200), (("--allow-purge", "--read-only"), 403)]
+)
+def test_the_trash_is_emptied_over_rest_only_where_the_server_may(
+    serve: Serve, db: Path, root: Path, flags: tuple[str, ...], code: int
+) -> None:
+    with Store(db) as store:
+        store.delete(["a1"], source="cli")
+        (directory,) = root.rglob("a1")
+    port = port_of(serve("--db", db, "--no-watch", *flags))
+
+    json_type = {"Content-Type": "application/json"}
+    assert status(port, "/api/recycle-bin/empty", json_type, '{"confirm": true}') == code
+    assert directory.exists() == (code == 403)
 
 
 def test_the_origin_and_the_proxy_of_the_flags_are_believed(serve: Serve, db: Path) -> None:
@@ -298,7 +345,7 @@ def test_what_the_system_cannot_tell_is_said_once(monkeypatch: pytest.MonkeyPatc
     assert "every user of this machine can use the server" in hint
     (hint,) = hints(Settings(require_peer=True))
     assert "every client is refused" in hint
-    assert hints(Settings(token="abc")) == []
+    assert hints(Settings(token="sixteen-letters.")) == []
 
 
 def test_unknown_rate_limits_are_refused(run: Run, db: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,6 +47,27 @@ def test_every_kind_of_setting_can_stand_in_a_file(tmp_path: Path) -> None:
     )
 
 
+def test_what_is_found_out_when_it_is_not_set_can_be_set_either_way() -> None:
+    assert load(environment={}) == Settings(ascii=None, slow_line=None, theme="")
+    write_user_file('ascii = true\nslow_line = false\ntheme = "light"')
+    assert load(environment={}) == Settings(ascii=True, slow_line=False, theme="light")
+    environment = {"RUNICORN_TUI_ASCII": "no", "RUNICORN_TUI_SLOW_LINE": "1", "RUNICORN_TUI_THEME": "dark"}
+    assert load(environment=environment) == Settings(ascii=False, slow_line=True, theme="dark")
+
+
+@pytest.mark.parametrize(
+    ("environment", "sentence"),
+    [
+        ({"RUNICORN_TUI_THEME": "pink"}, "RUNICORN_TUI_THEME: theme must be dark, light, high-contrast, colour-blind"),
+        ({"RUNICORN_TUI_ASCII": "maybe"}, "RUNICORN_TUI_ASCII must be true or false, not 'maybe'"),
+    ],
+)
+def test_a_look_that_there_is_not_is_refused_with_those_there_are(environment: dict[str, str], sentence: str) -> None:
+    with pytest.raises(InvalidSetting) as refused:
+        load(environment=environment)
+    assert sentence in str(refused.value)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -57,6 +78,7 @@ def test_every_kind_of_setting_can_stand_in_a_file(tmp_path: Path) -> None:
         'token_file = "token"',
         'unix_socket = "socket"',
         'trusted_proxies = ["10.0.0.1"]',
+        "allow_purge = true",
     ],
 )
 def test_a_folder_that_was_copied_from_somewhere_lets_nobody_in(tmp_path: Path, text: str) -> None:
