@@ -47,7 +47,7 @@ demo: $(VENV)/.installed
 test: $(VENV)/.test
 	@mkdir -p build
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n 2 --dist worksteal 2>&1 | tee build/pytest.txt
+	$(BIN)/coverage run -m pytest -n 4 --dist worksteal 2>&1 | tee build/pytest.txt
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 	@grep -E '^=+ .*(passed|failed|error|skipped).* =+$$' build/pytest.txt | tail -n 1 | tee $(SUMMARY)

@@ -16,11 +16,11 @@ from typing import Literal, TextIO
 import click
 
 from runicorn_api.json_body import to_json
+from runicorn_db.text import csv_cell
 from runicorn_tui.terminal import harmless, safe
 
 Cell = str | int | float | bool | None
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _NARROWEST = 8
 
 
@@ -66,14 +66,6 @@ class JsonArray:
 # CSV
 
 
-def csv_cell(value: Cell) -> Cell:
-    """Texts harmless for a spreadsheet: one that could be a formula begins with an apostrophe. Numbers stay."""
-    if not isinstance(value, str):
-        return value
-    shown = harmless(value)
-    return f"'{shown}" if value.startswith(_FORMULA_STARTS) else shown
-
-
 class _Utf8:
     """stdout for data: UTF-8 whatever a terminal can show."""
 
@@ -87,10 +79,10 @@ class CsvTable:
 
     def __init__(self, header: Sequence[str], file: TextIO | None = None) -> None:
         self._writer = csv.writer(file or _Utf8(), lineterminator="\r\n")
-        self._writer.writerow([csv_cell(title) for title in header])
+        self._writer.writerow([csv_cell(title, harmless) for title in header])
 
     def add(self, rows: Iterable[Sequence[Cell]]) -> None:
-        self._writer.writerows([csv_cell(cell) for cell in row] for row in rows)
+        self._writer.writerows([csv_cell(cell, harmless) for cell in row] for row in rows)
 
 
 # Tables

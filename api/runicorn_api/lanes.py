@@ -7,18 +7,22 @@ import time
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Literal
+from urllib.parse import parse_qsl
 
 from waitress.task import ThreadedTaskDispatcher
 
-Lane = Literal["health", "quick", "search", "series"]
+Lane = Literal["health", "quick", "search", "series", "files"]
 
-THREADS: Mapping[Lane, int] = MappingProxyType({"health": 1, "quick": 8, "search": 2, "series": 2})
+THREADS: Mapping[Lane, int] = MappingProxyType({"health": 1, "quick": 8, "search": 2, "series": 2, "files": 2})
 """How many requests of each kind are worked on at once; of slow ones, one is read while another is written."""
 
 _HEALTH = re.compile(r"/+(?:api/health|metrics)/?")
-_SERIES = re.compile(r".*/(?:metrics(?:/fast|_step)?|progress|csv|report)/?")
-_WHOLE_INDEX = re.compile(r"/+api/(?:v2/analytics/summary|runs|recycle-bin|(?:projects|paths|artifacts)(?:/.*)?)/?")
-_SEARCH = re.compile(r"(?:^|&)(?:search|filter)=[^&]")
+_SERIES = re.compile(r".*/(?:metrics(?:/fast|_step)?|csv|report)/?", re.DOTALL)
+_FILES = re.compile(r"/+api/(?:runs|paths/runs|projects/.+/runs|artifacts(?:/.*)?)/?", re.DOTALL)
+"""Files of many runs are read, on disks that may be slow."""
+
+_WHOLE_INDEX = re.compile(r"/+api/(?:v2/analytics/summary|recycle-bin|(?:projects|paths)(?:/.*)?)/?", re.DOTALL)
+_SEARCHING = {"search", "filter"}
 
 
 def lane_of(method: str, path: str, query: str) -> Lane:
@@ -30,7 +34,10 @@ def lane_of(method: str, path: str, query: str) -> Lane:
         return "health"
     if _SERIES.fullmatch(path):
         return "series"
-    return "search" if _WHOLE_INDEX.fullmatch(path) or _SEARCH.search(query) else "quick"
+    if _FILES.fullmatch(path):
+        return "files"
+    is_search = _WHOLE_INDEX.fullmatch(path) or any(name in _SEARCHING for name, _ in parse_qsl(query))
+    return "search" if is_search else "quick"
 
 
 class Lanes:

@@ -15,10 +15,11 @@ from runicorn_db.sources.artifacts import (
     Contents,
     Key,
     object_in,
-    pool_size,
     read_artifacts,
+    read_pool,
     read_stored_contents,
     read_stored_detail,
+    stored_size,
 )
 from runicorn_db.sources.assets import (
     Asset,
@@ -62,12 +63,17 @@ class Catalogue:
 
 
 def read_catalogue(roots: Mapping[str, str], runs: Sequence[Experiment], *, total: int) -> Catalogue:
-    """`roots`: path -> name; `runs`: the newest of `total`, whose files are read."""
+    """`roots`: path -> name; `runs`: the newest of `total`, whose files are read.
+
+    Runs in the trash count only for the numbers of versions, which stay when a run is put there or restored:
+    what no other run has is not told of.
+    """
     stored = [artifact for path, name in roots.items() for artifact in read_artifacts(path, name)]
     found = {artifact.key: artifact for artifact in stored}
     storing = {artifact.root for artifact in stored}
     uses: list[Use] = []
     archived: dict[Key, dict[str, ArtifactVersion]] = {}
+    live: set[tuple[Key, int]] = set()
     paths = {name: path for path, name in roots.items()}
     # The oldest first, so that the numbers of versions grow with time.
     for run in sorted((run for run in runs if run.root in paths), key=lambda run: run.created_at):
@@ -78,7 +84,10 @@ def read_catalogue(roots: Mapping[str, str], runs: Sequence[Experiment], *, tota
             if asset.identity not in versions:
                 number = (found[key].latest.version if key in found else 0) + len(versions) + 1
                 versions[asset.identity] = _archived_version(number, asset, run, paths[run.root])
+            if run.deleted_at is not None:
+                continue
             version = versions[asset.identity].version
+            live.add((key, version))
             uses.append(
                 Use(run_id=run.id, artifact=key, version=version, is_made=asset.is_made, at=asset.at or run.created_at)
             )
@@ -91,9 +100,11 @@ def read_catalogue(roots: Mapping[str, str], runs: Sequence[Experiment], *, tota
                 at=mention.at,
             )
             for mention in mentions
+            if run.deleted_at is None
         ]
     for key, versions in archived.items():
-        found[key] = _with_archived(found.get(key), key, paths[key[0]], tuple(versions.values()))
+        if told := tuple(version for version in versions.values() if (key, version.version) in live):
+            found[key] = _with_archived(found.get(key), key, paths[key[0]], told)
     order = {name: place for place, name in enumerate(roots.values())}
     artifacts = sorted(found.values(), key=lambda artifact: (order[artifact.root], artifact.type, artifact.name))
     return Catalogue(artifacts=tuple(artifacts), uses=tuple(uses), runs_read=len(runs), runs=total)
@@ -120,20 +131,29 @@ def read_contents(artifact: Artifact, version: ArtifactVersion) -> Contents:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolSizes:
-    """Of all roots together: bytes of the files of stored versions, and of the pools in which each lies once."""
+    """Of all roots together: bytes of the files of stored versions, and of the pools in which each lies once.
+
+    `is_complete` is False when a pool has more files than are counted.
+    """
 
     stored: int
     pooled: int | None
+    is_complete: bool
 
 
 def read_pool_sizes(catalogue: Catalogue, roots: Sequence[str]) -> PoolSizes:
-    pools = [size for path in roots if (size := pool_size(path)) is not None]
-    stored = 0
-    for artifact in catalogue.artifacts:
-        for version in artifact.versions:
-            if pools and version.asset is None:
-                stored += sum(file.size for file in read_stored_contents(artifact, version.version).files)
-    return PoolSizes(stored=stored, pooled=sum(pools) if pools else None)
+    pools = [pool for path in roots if (pool := read_pool(path)) is not None]
+    stored = sum(
+        stored_size(artifact, version.version)
+        for artifact in (catalogue.artifacts if pools else ())
+        for version in artifact.versions
+        if version.asset is None
+    )
+    return PoolSizes(
+        stored=stored,
+        pooled=sum(pool.size for pool in pools) if pools else None,
+        is_complete=all(pool.is_complete for pool in pools),
+    )
 
 
 def _archived_version(number: int, asset: Asset, run: Experiment, root: str) -> ArtifactVersion:

@@ -179,7 +179,7 @@ def _insert(connection: sqlite3.Connection, root_id: int, runs: Sequence[ReadRun
         [(seq, tag) for seq, run in placed for tag in run.record.tags],
     )
     connection.executemany(_INSERT_PARAM, [(seq, *param) for seq, run in placed for param in run.record.flat_params])
-    connection.executemany(_STORE_DIRECTORY, [_directory_row(root_id, seq, run) for seq, run in placed])
+    connection.executemany(_STORE_DIRECTORY, [_directory_row(root_id, seq, run, run.measured) for seq, run in placed])
     connection.executemany(
         "DELETE FROM problem WHERE root_id = ? AND owner = ?", [(root_id, run.record.path) for _, run in placed]
     )
@@ -357,9 +357,10 @@ def _store_params(connection: sqlite3.Connection, seq: int, record: RunRecord) -
     connection.executemany(_INSERT_PARAM, [(seq, *param) for param in record.flat_params])
 
 
-def _directory_row(root_id: int, seq: int | None, run: ReadRun) -> tuple[object, ...]:
-    measured = (run.signature, time.time(), run.measured.seconds) if run.measured else (None, None, None)
-    return root_id, run.record.path, run.record.id, seq, run.signature, *measured
+def _directory_row(root_id: int, seq: int | None, run: ReadRun, measured: Measured | None = None) -> tuple[object, ...]:
+    """`measured` is what the row of the experiment has, too: without it the directory is still to be measured."""
+    mark = (run.signature, time.time(), measured.seconds) if measured else (None, None, None)
+    return root_id, run.record.path, run.record.id, seq, run.signature, *mark
 
 
 def _store_directory(connection: sqlite3.Connection, root_id: int, seq: int | None, run: ReadRun) -> None:

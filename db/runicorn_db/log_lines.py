@@ -21,12 +21,15 @@ class LogLines:
     """Reads on from the last `last` lines of the log in `run_dir`; close it, or use `with`.
 
     Of a line that rewrites itself with carriage returns that is given which was written last. Bytes that are no
-    UTF-8 become U+FFFD. A file that was cut, or replaced by another after its last line was read, is begun anew.
+    UTF-8 become U+FFFD. A file that was cut, or replaced by another after its last line was read, is begun anew with
+    its last `last` lines.
     What is held does not grow with the file. `run_dir` may be set to where the run was moved. Methods may block.
     """
 
     def __init__(self, run_dir: str, last: int) -> None:
         self.run_dir = run_dir
+        self.has_more = False
+        """Whether the last `read` may have left something for the next one."""
         self._last = last
         self._descriptor: int | None = None
         self._offset = 0
@@ -46,16 +49,19 @@ class LogLines:
     def read(self) -> list[str]:
         """The next lines that are complete, as many as about 64 KiB hold; none while nothing new is to be had.
 
+        None as well, but with `has_more`, where `FARTHEST_BACK` bytes have no line break.
         Raises Unreadable for a log that is no regular file; a missing one has no lines yet.
         """
         lines: list[str] = []
+        left = FARTHEST_BACK
+        self.has_more = True
         try:
-            while not lines:
+            while not lines and self.has_more and left > 0:
                 lines = self._open()
                 data = self._read_block()
-                if not data:
-                    break
                 lines += self._split(data)
+                left -= len(data)
+                self.has_more = bool(data)
         except OSError as error:
             raise Unreadable(reason_of(error)) from error
         return lines
@@ -71,8 +77,7 @@ class LogLines:
             return []
         held, self._descriptor = self._descriptor, descriptor
         if held is None:
-            size = os.fstat(descriptor).st_size
-            self._offset = _start_of_last(descriptor, size, self._last)
+            self._offset = _start_of_last(descriptor, self._last)
             return []
         try:
             if not os.path.samestat(os.fstat(held), os.fstat(descriptor)):
@@ -84,7 +89,7 @@ class LogLines:
                 return []
         finally:
             os.close(held)
-        self._offset = 0
+        self._offset = _start_of_last(descriptor, self._last)
         return self.rest()
 
     def _open_again(self) -> int | None:
@@ -140,8 +145,9 @@ class LogLines:
         return line
 
 
-def _start_of_last(descriptor: int, size: int, count: int) -> int:
+def _start_of_last(descriptor: int, count: int) -> int:
     """Where the last `count` lines of a file begin, or the lines that begin within `FARTHEST_BACK`."""
+    size = os.fstat(descriptor).st_size
     floor = max(0, size - FARTHEST_BACK)
     start, end = size, size
     while end > floor:

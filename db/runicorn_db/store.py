@@ -13,7 +13,6 @@ from types import TracebackType
 
 from runicorn_db import field_values, groups, plan, series, summaries, trash, value_names
 from runicorn_db import roots as root_table
-from runicorn_db.artifacts import MOST_RUNS, Catalogue, read_catalogue
 from runicorn_db.changing_store import ChangingStore
 from runicorn_db.cursors import write_cursor
 from runicorn_db.database import Database, Interrupt
@@ -188,11 +187,11 @@ class Store(ChangingStore):
         with self.database.snapshot(interrupt) as connection:
             return groups.read_members(connection, query, by, interrupt, told)
 
-    def artifacts(self) -> Catalogue:
-        """Those stored in the roots, and what the newest runs made and took, as their files say now."""
-        everything = self.ids(ExperimentQuery())
-        runs = [run for run in self.rows(everything[:MOST_RUNS]) if run is not None]
-        return read_catalogue(self.root_names(), runs, total=len(everything))
+    def newest(self, most: int) -> tuple[list[Experiment], int]:
+        """The newest experiments, at most so many, and how many there are: those in the trash included."""
+        with self.database.snapshot() as connection:
+            keys = plan.find_keys(connection, ExperimentQuery(include_deleted=True), None)
+            return [row for row in read_rows(connection, keys[:most]) if row is not None], len(keys)
 
     def stamp(self) -> str | None:
         """Another text after every change to the index, whoever made it; None where that cannot be told.

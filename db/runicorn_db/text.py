@@ -1,8 +1,11 @@
-"""Text as it is stored and as it is searched."""
+"""Text as it is stored, as it is searched, and as a spreadsheet gets it."""
 
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
+
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def is_unicode(text: str) -> bool:
@@ -13,3 +16,10 @@ def is_unicode(text: str) -> bool:
 def fold(text: str) -> str:
     """The form in which texts are compared without regard to case: NFC, then casefold."""
     return unicodedata.normalize("NFC", text).casefold()
+
+
+def csv_cell(value: float | str | None, shown: Callable[[str], str]) -> float | str | None:
+    """Texts as `shown` that begin no formula: those that could begin one get an apostrophe. Numbers stay."""
+    if not isinstance(value, str):
+        return value
+    return f"'{shown(value)}" if value.startswith(_FORMULA_STARTS) else shown(value)

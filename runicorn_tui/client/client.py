@@ -177,8 +177,9 @@ class Client:
 
         With `follow` until the run has ended, otherwise until the server has sent all that it has read so far (it
         looks once a second). The server is asked by the first line that is taken. Raises NotFound, RateLimited when too
-        many streams are open, and ConnectionLost when it breaks off: a new call begins with the last 10,000 lines
-        again. Whoever does not come for the next line for a minute may be dropped by the server. `close()` ends it.
+        many streams are open or the index is busy, and ConnectionLost when it breaks off: a new call begins with the
+        last 10,000 lines again. Whoever does not come for the next line for 80 seconds may be dropped by the server.
+        `close()` ends it.
 
         >>> list(client.logs(experiment_id))
         ['23:47:37 | Epoch 1 start', '23:47:37 | multi', 'line text']

@@ -16,6 +16,7 @@ from runicorn_api.exchanges import WAITED_SECONDS, Exchange
 from runicorn_api.gate import PATIENCE_SECONDS
 from runicorn_api.lanes import THREADS, lane_of
 from runicorn_api.server import Server
+from runicorn_db import artifacts
 from runicorn_db.query import ExperimentQuery, MetricsQuery, MetricTable, Page, Summary
 from runicorn_db.store import Store
 from tests.api.conftest import Client, Serve
@@ -45,13 +46,24 @@ SEARCH = "/api/v2/experiments?search=resnet"
         ("/api/runs/x/metrics_step/", "series"),
         ("/api/experiments/x/export/csv", "series"),
         ("/api/runs/x", "quick"),
-        ("/api/runs/", "search"),
+        ("/api/runs/x/progress", "quick"),
         ("/api/projects", "search"),
         ("/api/projects/vision/names", "search"),
-        ("/api/artifacts/net/v1/files", "search"),
+        ("/api/paths", "search"),
+        ("/api/recycle-bin", "search"),
+        ("/api/runs/", "files"),
+        ("/api/paths/runs?path=a", "files"),
+        ("/api/projects/vision/names/a\nb/c/runs", "files"),
+        ("/api/artifacts", "files"),
+        ("/api/artifacts/stats", "files"),
+        ("/api/artifacts/net/v1/files", "files"),
         (SUMMARY, "search"),
         (SEARCH, "search"),
         ("/api/v2/experiments?page=1&filter=acc%3E0", "search"),
+        ("/api/v2/experiments?%73earch=resnet", "search"),
+        ("/api/v2/experiments?page=1&filte%72=acc%3E0", "search"),
+        ("/api/v2/experiments?search=%26resnet", "search"),
+        ("/api/v2/experiments?project=a%26search=b", "quick"),
     ],
 )
 def test_what_may_take_long_is_told_by_its_target(target: str, lane: str) -> None:
@@ -110,6 +122,46 @@ def test_any_number_of_slow_questions_leaves_the_quick_ones_their_threads(waitin
                 assert len(set(answers)) == 1
         waiting.allowed.set()
         assert [status_of(connection) for connection in asked] == [200] * 48
+
+
+@pytest.fixture
+def slow_files(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Semaphore]:
+    """Says when somebody begins to read what a run archived; as slow as a disk that does not answer."""
+    begun, allowed = threading.Semaphore(0), threading.Event()
+    read_run = artifacts.read_run
+
+    def read(*given: Any, **options: Any) -> Any:
+        begun.release()
+        assert allowed.wait(60)
+        return read_run(*given, **options)
+
+    monkeypatch.setattr(artifacts, "read_run", read)
+    yield begun
+    allowed.set()
+
+
+def test_a_slow_disk_holds_up_nobody_who_asks_the_index(
+    store: Store, serve: Serve, slow_files: threading.Semaphore
+) -> None:
+    client = serve(store)
+    with ExitStack() as crowd:
+        for _ in range(8):
+            crowd.enter_context(ask(client, "/api/artifacts"))
+        for _ in range(THREADS["files"]):
+            assert slow_files.acquire(timeout=30)
+        assert client.list("search=resnet")["total"] == 3
+        assert client.get("/v2/analytics/summary")["total"] == len(client.list()["experiments"])
+
+
+def test_the_stop_of_a_server_does_not_wait_for_a_slow_disk(
+    store: Store, slow_files: threading.Semaphore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runicorn_api.server._STOP_SECONDS", 0.1)
+    server = Server(create_app(store, ServerSettings(version="1", rate_limits=None)), port=0)
+    server.start()
+    with ask(Client(server.address), "/api/artifacts"), ThreadPoolExecutor(1) as pool:
+        assert slow_files.acquire(timeout=30)
+        pool.submit(server.stop).result(timeout=30)
 
 
 def test_the_time_that_a_request_waited_for_its_turn_belongs_to_it(waiting: WaitingStore) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 import runicorn_tui.client
-from runicorn_tui.client import ClientError, connect, errors
+from runicorn_api import websocket
+from runicorn_tui.client import Client, ClientError, connect, errors
 from tests.client.conftest import Lab, Open
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "client.md"
@@ -34,6 +35,12 @@ def run(test: doctest.DocTest) -> int:
 
 def parsed(text: str, lab: Lab, name: str, names: dict[str, Any]) -> doctest.DocTest:
     return doctest.DocTestParser().get_doctest(text.replace(WRITTEN_ADDRESS, lab.url), names, name, name, 0)
+
+
+def test_how_long_a_silent_listener_is_kept_is_told_as_it_is() -> None:
+    seconds = f"{websocket.PING_SECONDS + websocket.PONG_SECONDS:.0f} seconds"
+    assert f"has not been heard of for {seconds}" in DOCUMENT.read_text("utf-8")
+    assert f"does not come for the next line for {seconds}" in " ".join((Client.logs.__doc__ or "").split())
 
 
 def test_the_examples_of_the_document_do_what_they_say(real_lab: Lab) -> None:

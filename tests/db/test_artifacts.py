@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from runicorn_db import store as store_module
-from runicorn_db.artifacts import Catalogue, read_contents, read_detail, read_pool_sizes
+from runicorn_db.artifacts import MOST_RUNS, Catalogue, read_catalogue, read_contents, read_detail, read_pool_sizes
+from runicorn_db.sources import artifacts as stored_artifacts
 from runicorn_db.sources.artifacts import Artifact
 from runicorn_db.store import Store
 from runicorn_db.sync import sync
@@ -42,9 +42,14 @@ class Lab:
             write(directory / "artifacts_created.json", {"artifacts": made})
         return directory
 
-    def read(self) -> Catalogue:
+    def read(self, most: int = MOST_RUNS) -> Catalogue:
         sync(self.store)
-        return self.store.artifacts()
+        return self.read_again(most)
+
+    def read_again(self, most: int = MOST_RUNS) -> Catalogue:
+        """Of the index as it is."""
+        runs, total = self.store.newest(most)
+        return read_catalogue(self.store.root_names(), runs, total=total)
 
     def one(self) -> Artifact:
         (artifact,) = self.read().artifacts
@@ -128,14 +133,41 @@ def test_what_is_in_the_trash_or_gone_is_not_told_of(lab: Lab) -> None:
     sync(lab.store)
     lab.store.delete(["run2"], source="api")
     os.rename(gone, lab.directory / "elsewhere")
-    assert len(lab.store.artifacts().artifacts[0].versions) == 1
+    catalogue = lab.read_again()
+    assert [version.version for version in catalogue.artifacts[0].versions] == [1]
+    assert {use.run_id for use in catalogue.uses} == {"run1"}
 
 
-def test_only_the_newest_runs_are_read_and_it_says_how_many(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, "MOST_RUNS", 2)
+def test_versions_keep_their_numbers_while_older_runs_are_in_the_trash(lab: Lab) -> None:
+    for number, fingerprint in ((1, "a"), (2, "b"), (3, "c"), (4, "b")):
+        lab.run(number, datasets=data(fingerprint))
+    before = {version.version: version.asset for version in lab.one().versions}
+    lab.store.delete(["run1", "run2"], source="api")
+    artifact = lab.one()
+    assert {version.version: version.asset for version in artifact.versions} == {2: before[2], 3: before[3]}
+    lab.store.delete(["run3"], source="api")
+    artifact = lab.one()
+    assert [(version.version, version.aliases) for version in artifact.versions] == [(2, ("latest",))]
+    assert dict(artifact.aliases) == {"latest": 2}
+    lab.store.delete(["run4"], source="api")
+    catalogue = lab.read()
+    assert (catalogue.artifacts, catalogue.uses, catalogue.runs_read, catalogue.runs) == ((), (), 4, 4)
+
+
+def test_what_runs_in_the_trash_archived_leaves_stored_versions_as_they_are(lab: Lab) -> None:
+    write_versions(lab.root, (1, 4), type="dataset", name="cifar")
+    mention = {"name": "cifar", "type": "dataset", "version": 1}
+    lab.run(1, datasets=data("a"), used=[mention], made=[mention])
+    assert (len(lab.one().versions), len(lab.read().uses)) == (3, 3)
+    lab.store.delete(["run1"], source="api")
+    assert dict(lab.one().aliases) == {"latest": 4}
+    assert lab.read().uses == ()
+
+
+def test_only_the_newest_runs_are_read_and_it_says_how_many(lab: Lab) -> None:
     for number in (1, 2, 3):
         lab.run(number, datasets=data(str(number)))
-    catalogue = lab.read()
+    catalogue = lab.read(2)
     assert (catalogue.runs_read, catalogue.runs) == (2, 3)
     assert [version.created_at for version in catalogue.artifacts[0].versions] == [7200.0, 10800.0]
 
@@ -144,7 +176,7 @@ def test_an_empty_index_has_no_artifacts(lab: Lab) -> None:
     catalogue = lab.read()
     assert (catalogue.artifacts, catalogue.uses, catalogue.runs) == ((), (), 0)
     sizes = read_pool_sizes(catalogue, [str(lab.root)])
-    assert (sizes.stored, sizes.pooled) == (0, None)
+    assert (sizes.stored, sizes.pooled, sizes.is_complete) == (0, None, True)
 
 
 def test_the_pool_is_compared_with_the_files_of_stored_versions(lab: Lab) -> None:
@@ -155,7 +187,39 @@ def test_the_pool_is_compared_with_the_files_of_stored_versions(lab: Lab) -> Non
     write(lab.root / "artifacts" / ".dedup" / "ab" / "abc", "x" * 100)
     lab.run(1, datasets=data("a", total_size_bytes=5))
     sizes = read_pool_sizes(lab.read(), [str(lab.root)])
-    assert (sizes.stored, sizes.pooled) == (200, 100)
+    assert (sizes.stored, sizes.pooled, sizes.is_complete) == (200, 100, True)
+
+
+def test_sizes_are_added_without_a_look_at_the_files(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_versions(lab.root, (1,))
+    write(folder / "v1" / "manifest.json", {"files": [{"path": "w", "size": 100}]})
+    write(folder / "v1" / "files" / "w", "x" * 100)
+    write(lab.root / "artifacts" / ".dedup" / "ab" / "abc", "x" * 100)
+    catalogue = lab.read()
+    opened: list[bytes] = []
+    real = stored_artifacts.open_directory
+
+    def record(root: str, path: bytes) -> int:
+        opened.append(path)
+        return real(root, path)
+
+    monkeypatch.setattr(stored_artifacts, "open_directory", record)
+    assert read_pool_sizes(catalogue, [str(lab.root)]).stored == 100
+    assert b"artifacts/model/net/v1" in opened
+    assert b"artifacts/model/net/v1/files" not in opened
+
+
+def test_it_says_when_a_pool_of_any_root_has_more_files_than_are_counted(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stored_artifacts, "MOST_POOLED", 1)
+    other = lab.add_root("other")
+    write(lab.root / "artifacts" / ".dedup" / "ab" / "abc", "x")
+    write(other / "artifacts" / ".dedup" / "ab" / "abc", "x")
+    assert read_pool_sizes(lab.read(), [str(lab.root), str(other)]).is_complete
+    write(lab.root / "artifacts" / ".dedup" / "ab" / "abd", "x")
+    sizes = read_pool_sizes(lab.read(), [str(lab.root), str(other)])
+    assert (sizes.pooled, sizes.is_complete) == (2, False)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[" * 100_000, json.dumps({"datasets": [{"name": "x" * 10**6}] * 3})])

@@ -28,7 +28,7 @@ def append(path: Path, content: bytes) -> None:
 
 def all_of(lines: LogLines) -> list[str]:
     found: list[str] = []
-    while batch := lines.read():
+    while (batch := lines.read()) or lines.has_more:
         found += batch
     return found
 
@@ -146,6 +146,39 @@ def test_a_file_of_ten_gigabytes_is_read_from_its_end_in_little_memory(tmp_path:
         tracemalloc.stop()
     assert (before, last) == ("last but one", "last")
     assert peak < 8 * 2**20
+
+
+def test_of_a_large_file_that_took_the_place_of_another_the_last_lines_are_given(tmp_path: Path) -> None:
+    path = written(tmp_path, b"one\n")
+    with LogLines(str(tmp_path), 2) as lines:
+        assert all_of(lines) == ["one"]
+        path.unlink()
+        written(tmp_path, b"first\n")
+        os.truncate(path, 2**30)
+        append(path, b"\nlast but one\nlast\n")
+        assert all_of(lines) == ["last but one", "last"]
+
+
+def test_of_a_file_that_was_cut_and_written_anew_the_last_lines_are_given(tmp_path: Path) -> None:
+    path = written(tmp_path, b"x" * 1000 + b"\n")
+    with LogLines(str(tmp_path), 2) as lines:
+        assert len(all_of(lines)) == 1
+        path.write_bytes(b"1\n2\n3\n4\n")
+        assert all_of(lines) == ["3", "4"]
+
+
+def test_a_read_comes_back_however_much_was_written_without_a_line_break(tmp_path: Path) -> None:
+    path = written(tmp_path, b"one\n")
+    with LogLines(str(tmp_path), 9) as lines:
+        assert all_of(lines) == ["one"]
+        assert not lines.has_more
+        written_bytes = 3 * log_lines.FARTHEST_BACK
+        os.truncate(path, 4 + written_bytes)
+        append(path, b"\nlast\n")
+        assert (lines.read(), lines.has_more) == ([], True)
+        long, last = all_of(lines)
+        assert (len(long.partition(" ")[0]), last) == (log_lines.LONGEST_LINE, "last")
+        assert long.endswith(f" … {written_bytes - log_lines.LONGEST_LINE} bytes more")
 
 
 def test_lines_further_back_than_is_looked_begin_with_a_whole_one(

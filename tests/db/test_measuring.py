@@ -88,6 +88,29 @@ def test_a_small_directory_is_measured_as_it_is_listed(store: Store, root: Path)
     assert measured(store, "small") == on_disk(root, "small")
 
 
+def test_a_newer_directory_that_takes_an_id_over_is_measured(store: Store, root: Path) -> None:
+    write_run(root, "small")
+    sync(store)
+    newer = write_run(root, "small", name="again", created_at=CREATED + 100)
+    (newer / "weights.bin").write_bytes(b"x" * 50_000)
+    sync(store)
+    assert store.get("small").experiment.run_dir == str(newer)
+    assert measured(store, "small") == measure(str(root), b"vision/again/runs/small")
+
+
+def test_a_run_that_07_moved_into_its_recycle_folder_is_measured_there(store: Store, root: Path) -> None:
+    run = write_run(root, "small", layout="0.7")
+    sync(store)
+    recycled = root / "runs/.recycle/small"
+    recycled.parent.mkdir()
+    run.rename(recycled)
+    write_json(recycled / ".deleted", {"deleted_at": CREATED + 900, "reason": "user_deleted"})
+    sync(store)
+    expected = measure(str(root), b"runs/.recycle/small")
+    assert measured(store, "small") == expected
+    assert [batch.size_bytes for batch in store.batches()] == [expected[0]]
+
+
 def test_sizes_can_be_asked_for_and_sorted_by(store: Store) -> None:
     sync(store)
     assert ids(store, "size>2kB") == {"b", "c"}

@@ -20,7 +20,15 @@ from runicorn_api.v1.artifacts_shapes import (
     LINEAGE_PARAMETERS,
     VERSION,
 )
-from runicorn_db.artifacts import Catalogue, PoolSizes, read_contents, read_detail, read_pool_sizes
+from runicorn_db.artifacts import (
+    MOST_RUNS,
+    Catalogue,
+    PoolSizes,
+    read_catalogue,
+    read_contents,
+    read_detail,
+    read_pool_sizes,
+)
 from runicorn_db.lineage import Lineage, lineage_of
 from runicorn_db.query import shown
 from runicorn_db.sources.artifacts import Artifact, ArtifactVersion
@@ -38,7 +46,9 @@ class _Reading:
         self._readers = readers
 
     def _catalogue(self) -> Catalogue:
-        return self._readers.searches(self._store.artifacts)
+        runs, total = self._readers.searches(lambda: self._store.newest(MOST_RUNS))
+        # Files may be on a slow disk: they are read in the thread of the request, which only it waits for.
+        return read_catalogue(self._readers.rows(self._store.root_names), runs, total=total)
 
 
 def artifact_routes(store: Store, readers: Readers) -> tuple[tuple[str, str, object], ...]:
@@ -221,4 +231,5 @@ def _write_stats(catalogue: Catalogue, sizes: PoolSizes) -> dict[str, object]:
         "dedup_ratio": saved / sizes.stored if sizes.stored else 0.0,
         "runs": catalogue.runs,
         "runs_read": catalogue.runs_read,
+        "is_complete": sizes.is_complete,
     }

@@ -11,6 +11,7 @@ from runicorn_api.forms import TEXT, integer
 from runicorn_api.operation import Operation
 from runicorn_api.shapes import Bytes, Count, Share, Time
 from runicorn_db.lineage import MAX_DEPTH, MOST_NODES
+from runicorn_db.sources.artifacts import MOST_POOLED
 
 DEFAULT_DEPTH = 3
 
@@ -140,8 +141,9 @@ class ArtifactStats(Struct, forbid_unknown_fields=True):
     dedup_pool_size_bytes: Annotated[Bytes, Meta(description="Of the files of stored versions, each counted once.")]
     space_saved_bytes: Bytes
     dedup_ratio: Annotated[Share, Meta(description="What is saved of what the files would need.")]
-    runs: Annotated[Count, Meta(description="Runs in the index.")]
+    runs: Annotated[Count, Meta(description="Runs in the index, those in the trash included.")]
     runs_read: Annotated[Count, Meta(description="The newest of them, whose files were looked at.")]
+    is_complete: Annotated[bool, Meta(description=f"Whether no root's pool has more than {MOST_POOLED} files.")]
 
 
 ARTIFACT_OPERATIONS = (

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from runicorn_api.answers import Column
+from runicorn_db.text import csv_cell
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _ROWS_AT_ONCE = 1000
 
 
@@ -16,19 +16,12 @@ def csv_parts(columns: Mapping[str, Column]) -> Iterator[bytes]:
     """RFC 4180 in UTF-8, the names first; None is an empty cell."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(map(csv_cell, columns))
+    writer.writerow(_cells(columns))
     for start in range(0, len(next(iter(columns.values()), ())), _ROWS_AT_ONCE):
-        parts = [map(csv_cell, column[start : start + _ROWS_AT_ONCE]) for column in columns.values()]
+        parts = [_cells(column[start : start + _ROWS_AT_ONCE]) for column in columns.values()]
         writer.writerows(zip(*parts, strict=True))
         yield _taken(text)
     yield _taken(text)
-
-
-def csv_cell(value: float | str | None) -> float | str | None:
-    """Texts of one line that begin no formula: those that could begin one get an apostrophe. Numbers stay."""
-    if not isinstance(value, str):
-        return value
-    return f"'{printable(value)}" if value.startswith(_FORMULA_STARTS) else printable(value)
 
 
 def printable(text: str) -> str:
@@ -36,6 +29,10 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def _cells(values: Iterable[float | str | None]) -> Iterator[float | str | None]:
+    return (csv_cell(value, printable) for value in values)
 
 
 def _taken(text: io.StringIO) -> bytes:

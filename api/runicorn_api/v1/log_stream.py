@@ -18,7 +18,7 @@ from runicorn_api.v1.contract import check_run_id
 from runicorn_api.websocket import VERSION, BadHandshake, Gone, Handshake, WebSocket
 from runicorn_db.errors import StoreBusy, StoreError
 from runicorn_db.log_lines import LogLines
-from runicorn_db.query import Experiment, Snapshot, shown
+from runicorn_db.query import Experiment, shown
 from runicorn_db.sources.files import Unreadable
 from runicorn_db.store import Store
 
@@ -75,12 +75,11 @@ class LogStream:
 
     def _stream(self, web_socket: WebSocket, run_id: str) -> End:
         try:
-            found = self._readers.rows(lambda: self._store.snapshot_of([run_id]))
-            run = self._run(found)
+            run = self._run(run_id)
             if run is None:
                 return UNKNOWN, f"Run not found: {shown(run_id)}"
             with LogLines(run.run_dir, LAST_LINES) as lines:
-                return self._follow(web_socket, lines, found, run)
+                return self._follow(web_socket, lines, run)
         except Unreadable as error:
             return FAILED, f"The log cannot be read: {error.reason}"
         except StoreBusy:
@@ -88,30 +87,34 @@ class LogStream:
         except StoreError as error:
             return FAILED, str(error)
 
-    def _follow(self, web_socket: WebSocket, lines: LogLines, found: Snapshot, run: Experiment) -> End:
+    def _follow(self, web_socket: WebSocket, lines: LogLines, run: Experiment) -> End:
         asked_at = time.monotonic()
         while True:
             # Asked before the last lines are read: then none can come after them.
             has_ended = run.status != "running" or run.is_missing
-            while batch := lines.read():
+            while (batch := lines.read()) or lines.has_more:
                 web_socket.send(batch)
             if has_ended:
                 web_socket.send(lines.rest())
-                return NORMAL, f"The run has ended: {run.status}"
+                return NORMAL, "The run directory is gone" if run.is_missing else f"The run has ended: {run.status}"
             web_socket.wait(_FILE_SECONDS)
             if time.monotonic() >= asked_at + _INDEX_SECONDS:
                 asked_at = time.monotonic()
                 # An index that is busy now will answer the next time.
                 with suppress(StoreError):
-                    latest = self._run(found)
+                    latest = self._run(run.id)
                     if latest is None:
                         return UNKNOWN, "The run is no longer in the index"
                     run = latest
                     lines.run_dir = run.run_dir
 
-    def _run(self, found: Snapshot) -> Experiment | None:
-        rows = self._readers.rows(lambda: self._store.rows(found))
-        return rows[0] if rows else None
+    def _run(self, run_id: str) -> Experiment | None:
+        # Twice: a sync between the two questions may have given its key away.
+        for _ in range(2):
+            for run in self._readers.rows(lambda: self._store.rows(self._store.snapshot_of([run_id]))):
+                if run is not None and run.id == run_id:
+                    return run
+        return None
 
 
 _TOO_MANY: End = (TRY_LATER, f"Too many log streams: {MOST_AT_ONCE} of one client, {MOST_OF_ALL} of all are allowed")

@@ -24,7 +24,7 @@ MOST_VERSIONS = 10_000
 """Of one artifact; the older ones are not told."""
 
 MOST_POOLED = 200_000
-"""Files of the pool that are counted."""
+"""Files of the pool that are counted; when there are more, it says so."""
 
 LATEST = "latest"
 
@@ -109,6 +109,14 @@ class Contents:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """The files that versions share: their bytes, and whether all of them were counted."""
+
+    size: int
+    is_complete: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ArtifactDetail:
     """What is told of one version alone."""
 
@@ -165,7 +173,6 @@ def read_stored_contents(artifact: Artifact, version: int) -> Contents:
     """What the manifest lists; nothing where there is none that can be read."""
     path = _version_path(artifact, version)
     content = _read_object(artifact.root_path, path, b"manifest.json")
-    base = os.path.join(os.fsencode(artifact.root_path), path, b"files")
     return Contents(
         files=tuple(
             StoredFile(
@@ -173,10 +180,9 @@ def read_stored_contents(artifact: Artifact, version: int) -> Contents:
                 size=count_in(entry.get("size")),
                 digest=text_or_none(entry.get("digest")),
                 modified_at=time_or_none(entry.get("modified_at")),
-                absolute_path=file_below(base, name),
+                absolute_path=file_below(artifact.root_path, path + b"/files", name),
             )
-            for entry in objects_in(content.get("files"))
-            if (name := text_or_none(entry.get("path")))
+            for name, entry in _files_in(content)
         ),
         references=tuple(
             StoredReference(
@@ -191,8 +197,14 @@ def read_stored_contents(artifact: Artifact, version: int) -> Contents:
     )
 
 
-def pool_size(root: str) -> int | None:
-    """Bytes of the files that versions share; None where there is no pool."""
+def stored_size(artifact: Artifact, version: int) -> int:
+    """Bytes of its files as the manifest says, without what is only referred to."""
+    content = _read_object(artifact.root_path, _version_path(artifact, version), b"manifest.json")
+    return sum(count_in(entry.get("size")) for _, entry in _files_in(content))
+
+
+def read_pool(root: str) -> Pool | None:
+    """None where there is no pool."""
     size: int | None = None
     counted = 0
     for folder in (b"", *(b"/" + name for name in _folders(root, _FOLDER + b"/" + _POOL))):
@@ -203,22 +215,25 @@ def pool_size(root: str) -> int | None:
             with os.scandir(descriptor) as entries:
                 for entry in entries:
                     if counted >= MOST_POOLED:
-                        return size
+                        return Pool(size=size, is_complete=False)
                     with suppress(OSError):
                         status = entry.stat(follow_symlinks=False)
                         if stat.S_ISREG(status.st_mode):
                             counted += 1
                             size += status.st_size
-    return size
+    return None if size is None else Pool(size=size, is_complete=True)
 
 
-def file_below(base: bytes, name: str) -> str | None:
-    """The absolute path of the regular file `name` in the folder `base`, None for what is none or would lead out."""
+def file_below(root: str, folder: bytes, name: str) -> str | None:
+    """The absolute path of the regular file `name` in a folder of `root`, None for what is none or would lead out.
+
+    No part of the way below the root may be a link.
+    """
     parts = os.fsencode(name).split(b"/")
     if b"\0" in os.fsencode(name) or any(part in (b"", b".", b"..") for part in parts):
         return None
     try:
-        descriptor = open_directory(os.fsdecode(base), b"/".join(parts[:-1]))
+        descriptor = open_directory(root, b"/".join((folder, *parts[:-1])))
     except Unreadable:
         return None
     try:
@@ -227,7 +242,7 @@ def file_below(base: bytes, name: str) -> str | None:
         return None
     finally:
         os.close(descriptor)
-    return os.fsdecode(os.path.join(base, *parts)) if stat.S_ISREG(mode) else None
+    return os.fsdecode(os.path.join(os.fsencode(root), folder, *parts)) if stat.S_ISREG(mode) else None
 
 
 def objects_in(value: object) -> list[dict[str, Any]]:
@@ -250,6 +265,12 @@ def count_in(value: object) -> int:
 def _count_or_none(value: object) -> int | None:
     number = integer_or_none(value)
     return None if number is None or number < 0 else number
+
+
+def _files_in(manifest: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for entry in objects_in(manifest.get("files")):
+        if name := text_or_none(entry.get("path")):
+            yield name, entry
 
 
 def _version_path(artifact: Artifact, version: int) -> bytes:

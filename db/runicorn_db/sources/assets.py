@@ -28,7 +28,9 @@ MOST_ASSETS = 1000
 SNAPSHOT = "snapshot"
 """The name of the code of a run, which has none of its own."""
 
-_ARCHIVE = "/archive/"
+_ARCHIVE = "archive"
+_MOST_ARCHIVES = 16
+"""Folders of this name in one path that are tried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,17 +131,21 @@ def _listed(root: str, manifest: str) -> Iterator[StoredFile]:
             size=count_in(told.get("size_bytes")),
             digest=f"sha256:{digest}" if digest else None,
             modified_at=None,
-            absolute_path=file_below(os.fsencode(root) + b"/archive", blob),
+            absolute_path=file_below(root, _ARCHIVE.encode(), blob),
         )
 
 
 def _in_archive(root: str, path: object) -> str | None:
-    """Where an absolute path of the archive is today: the root may have been moved since."""
-    if not isinstance(path, str) or _ARCHIVE not in path:
-        return None
-    below = path.rpartition(_ARCHIVE)[2]
+    """Where an absolute path of the archive is today: the root may have been moved since.
+
+    Folders above the root and in the archive may have the name of the archive too: the first is meant below which
+    there is such a file.
+    """
+    parts = path.split("/") if isinstance(path, str) else []
+    places = [place for place, part in enumerate(parts) if place and part == _ARCHIVE]
     try:
-        return file_below(os.fsencode(root) + b"/archive", below)
+        below = ("/".join(parts[place + 1 :]) for place in places[:_MOST_ARCHIVES])
+        return next((file for name in below if (file := file_below(root, _ARCHIVE.encode(), name))), None)
     except UnicodeEncodeError:
         return None
 

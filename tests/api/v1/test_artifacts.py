@@ -104,7 +104,9 @@ def test_stats_count_everything_once(real: Real) -> None:
     assert stats["by_type"]["model"] == {"count": 2, "versions": 3, "size_bytes": 3200}
     assert stats["total_size_bytes"] == sum(told["size_bytes"] for told in stats["by_type"].values())
     assert (stats["dedup_enabled"], stats["dedup_pool_size_bytes"], stats["space_saved_bytes"]) == (True, 2216, 0)
-    assert stats["runs_read"] == stats["runs"] == len(real.get("/runs"))
+    everything = len(real.get("/runs")) + len(real.get("/recycle-bin")["deleted_runs"])
+    assert stats["runs_read"] == stats["runs"] == everything
+    assert stats["is_complete"]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -30,6 +30,7 @@ from runicorn_api.exchanges import Exchange
 from runicorn_api.server import Server
 from runicorn_api.v1 import log_stream
 from runicorn_db import log_lines
+from runicorn_db.query import Snapshot
 from runicorn_db.store import Store
 from runicorn_db.sync import sync
 from tests.api.conftest import Client, Run, sentence_of, strict_json, write_root, write_run
@@ -217,7 +218,7 @@ def test_a_run_whose_directory_is_gone_closes_its_stream(lab: Lab) -> None:
         assert lines(stream, 1) == ["one"]
         lab.run_dir().rename(lab.root.parent / "elsewhere")
         sync(lab.store)
-        assert end_of(stream) == ([], 1000, "The run has ended: running")
+        assert end_of(stream) == ([], 1000, "The run directory is gone")
 
 
 def test_a_log_that_is_written_later_is_waited_for(lab: Lab) -> None:
@@ -280,6 +281,59 @@ def test_a_run_that_leaves_the_index_closes_its_stream(lab: Lab) -> None:
         assert lines(stream, 1) == ["one"]
         lab.store.remove_root("lab")
         assert end_of(stream) == ([], 4404, "The run is no longer in the index")
+
+
+def move_in_time(lab: Lab, run_id: str = RUNNING) -> None:
+    """Give the run another place in the order of the index."""
+    meta = lab.run_dir(run_id) / "meta.json"
+    content = json.loads(meta.read_text())
+    meta.write_text(json.dumps(content | {"created_at": content["created_at"] + 1000}))
+    assert sync(lab.store).has_changes
+
+
+def test_a_run_that_gets_another_place_in_the_index_is_still_followed(lab: Lab) -> None:
+    lab.append(b"one\n")
+    with lab.stream() as stream:
+        assert lines(stream, 1) == ["one"]
+        move_in_time(lab)
+        lab.append(b"two\n")
+        assert lines(stream, 1) == ["two"]
+        lab.end("finished")
+        assert end_of(stream) == ([], 1000, "The run has ended: finished")
+
+
+def test_a_run_whose_place_goes_to_another_while_it_is_looked_up_is_followed(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.append(b"one\n", FINISHED)
+    place_of, moves = lab.store.snapshot_of, iter([FINISHED])
+
+    def overtaken(ids: Sequence[str]) -> Snapshot:
+        found = place_of(ids)
+        for run_id in moves:
+            created_at = lab.store.get(run_id).experiment.created_at
+            write_run(lab.root, Run(id="newcomer", project="vision", name="other", created_at=created_at))
+            move_in_time(lab, run_id)
+            (given_to,) = lab.store.rows(found)
+            assert given_to is not None
+            assert given_to.id == "newcomer"
+        return found
+
+    monkeypatch.setattr(lab.store, "snapshot_of", overtaken)
+    with lab.stream(FINISHED) as stream:
+        assert end_of(stream) == (["one"], 1000, "The run has ended: finished")
+    assert next(moves, None) is None
+
+
+def test_lines_behind_a_long_stretch_without_a_line_break_are_sent(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_lines, "FARTHEST_BACK", 2**17)
+    lab.append(b"one\n")
+    with lab.stream() as stream:
+        assert lines(stream, 1) == ["one"]
+        lab.append(b"x" * 2**20 + b"\nlast\n")
+        lab.end("finished")
+        (long, last), code, _ = end_of(stream)
+    assert (long[:2], last, code) == ("xx", "last", 1000)
 
 
 def test_a_run_in_the_trash_is_still_followed(lab: Lab) -> None:
@@ -774,7 +828,9 @@ def test_codes_and_limits_are_documented_as_they_are() -> None:
         f"the last {log_stream.LAST_LINES:,} first (looked for in the last {log_lines.FARTHEST_BACK // 2**20} MiB"
         in said
     )
+    assert "in the trash is not found, but its log can still be followed" in " ".join(SECTIONS["From V1 to V2"].split())
     assert f"over {log_lines.LONGEST_LINE // 2**10} KiB" in said
+    assert f"cut or replaced the last {log_stream.LAST_LINES:,} lines are sent anew" in said
     assert f"{log_stream.MOST_AT_ONCE} streams already, or all together {log_stream.MOST_OF_ALL}" in said
     assert f"more than {websocket.LARGEST_MESSAGE} bytes" in said
     assert f"for {websocket.PING_SECONDS:.0f} seconds" in said

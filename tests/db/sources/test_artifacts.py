@@ -11,10 +11,12 @@ import pytest
 from runicorn_db.sources import artifacts
 from runicorn_db.sources.artifacts import (
     Artifact,
-    pool_size,
+    Pool,
     read_artifacts,
+    read_pool,
     read_stored_contents,
     read_stored_detail,
+    stored_size,
 )
 
 REAL_ROOTS = Path(__file__).parents[2] / "data" / "roots"
@@ -82,8 +84,8 @@ def test_one_real_version_has_its_files_and_references(real: Path) -> None:
 
 
 def test_the_pool_is_counted_once_for_each_file(real: Path, tmp_path: Path) -> None:
-    assert pool_size(str(real)) == 1200 + 1000 + 8 + 8
-    assert pool_size(str(tmp_path)) is None
+    assert read_pool(str(real)) == Pool(size=1200 + 1000 + 8 + 8, is_complete=True)
+    assert read_pool(str(tmp_path)) is None
 
 
 def test_a_root_without_artifacts_has_none(tmp_path: Path) -> None:
@@ -155,6 +157,25 @@ def test_files_that_lead_out_of_their_version_have_no_absolute_path(tmp_path: Pa
     assert [file.absolute_path for file in files if file.absolute_path] == [str(folder / "v1" / "files" / "deep/real")]
 
 
+@pytest.mark.parametrize("linked", ["v1/files", "v1"])
+def test_files_of_a_version_whose_folder_is_a_link_have_no_absolute_path(tmp_path: Path, linked: str) -> None:
+    folder = write_versions(tmp_path / "root", (1,))
+    write(folder / "v1" / "manifest.json", {"files": [{"path": "w", "size": 1}]})
+    write(folder / "v1" / "files" / "w", "x")
+    artifact = only(tmp_path / "root")
+    assert [file.absolute_path for file in read_stored_contents(artifact, 1).files] == [str(folder / "v1/files/w")]
+    (folder / linked).rename(tmp_path / "elsewhere")
+    (folder / linked).symlink_to(tmp_path / "elsewhere")
+    assert [file.absolute_path for file in read_stored_contents(artifact, 1).files if file.absolute_path] == []
+
+
+def test_the_size_of_a_version_is_that_of_the_files_that_it_lists(real: Path) -> None:
+    for artifact in read_artifacts(str(real), "lab"):
+        for version in artifact.versions:
+            listed = read_stored_contents(artifact, version.version).files
+            assert stored_size(artifact, version.version) == sum(file.size for file in listed) > 0
+
+
 def test_a_version_whose_files_are_gone_or_damaged_tells_nothing(tmp_path: Path) -> None:
     folder = write_versions(tmp_path, (1, 2))
     deep: dict[str, Any] = {}
@@ -168,6 +189,7 @@ def test_a_version_whose_files_are_gone_or_damaged_tells_nothing(tmp_path: Path)
     assert (reference.uri, reference.size, reference.metadata) == ("x", None, {})
     assert read_stored_detail(artifact, 2).description == ""
     assert read_stored_contents(artifact, 2).files == ()
+    assert stored_size(artifact, 1) == stored_size(artifact, 2) == 0
 
 
 def test_no_more_is_read_than_is_allowed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,4 +202,4 @@ def test_no_more_is_read_than_is_allowed(tmp_path: Path, monkeypatch: pytest.Mon
     write(tmp_path / "artifacts" / ".dedup" / "aa" / "aa2", "12345")
     assert names(tmp_path) == [("model", "a"), ("model", "b")]
     assert [version.version for version in read_artifacts(str(tmp_path), "lab")[0].versions] == [2, 3]
-    assert pool_size(str(tmp_path)) == 5
+    assert read_pool(str(tmp_path)) == Pool(size=5, is_complete=False)

@@ -98,6 +98,40 @@ def test_a_single_archived_file_is_found_where_the_root_is_now(tmp_path: Path) -
     assert (size_of(str(tmp_path), entry), file_count_of(entry)) == (5, 1)
 
 
+@pytest.mark.parametrize(
+    ("kept", "path"),
+    [
+        ("outputs/archive/a.csv", "/old/archive/outputs/archive/a.csv"),
+        ("outputs/archive/a.csv", "/mnt/archive/lab/archive/outputs/archive/a.csv"),
+        ("archive/archive/a.csv", "/old/archive/archive/archive/a.csv"),
+        ("blobs/ab/abc", "/mnt/archive/archive/blobs/ab/abc"),
+    ],
+)
+def test_other_folders_of_the_name_of_the_archive_hide_no_file(tmp_path: Path, kept: str, path: str) -> None:
+    file = tmp_path / "archive" / kept
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"12345")
+    entry = {"name": "m", "saved": True, "archive_path": path}
+    (found,) = read_asset_contents(str(tmp_path), entry).files
+    assert (found.absolute_path, size_of(str(tmp_path), entry)) == (str(file), 5)
+
+
+def test_an_archive_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "a").write_text("x")
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "archive").symlink_to(tmp_path / "elsewhere")
+    contents = read_asset_contents(str(tmp_path / "root"), {"saved": True, "archive_path": "/x/archive/a", "uri": "u"})
+    assert (contents.files, [reference.uri for reference in contents.references]) == ((), ["u"])
+
+
+def test_a_path_of_nothing_but_archives_is_tried_a_few_times(tmp_path: Path) -> None:
+    (tmp_path / "archive").mkdir()
+    (tmp_path / "archive" / "a").write_text("x")
+    assert size_of(str(tmp_path), {"archive_path": "/archive" * 16 + "/a"}) == 1
+    assert size_of(str(tmp_path), {"archive_path": "/archive" * 100_000 + "/a"}) == 0
+
+
 def test_a_data_set_lists_the_files_of_its_manifest(tmp_path: Path) -> None:
     blob = tmp_path / "archive" / "blobs" / "81" / "81bf"
     blob.parent.mkdir(parents=True)
