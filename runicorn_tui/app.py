@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -49,6 +50,8 @@ T = TypeVar("T")
 
 MIN_WIDTH, MIN_HEIGHT = 40, 10
 REMEMBER_SECONDS = 1.0
+_SWITCH_SECONDS, _PYTHON_SWITCH_SECONDS = 0.0005, 0.005
+"""How long a thread keeps the interpreter while others want it: here, and by Python's own choice."""
 
 
 class ServerHandle(Protocol):
@@ -259,6 +262,7 @@ class RunicornApp(App[None]):
         self.set_keymap(self.keymap.of_bindings())
         # Before the terminal is switched to full screen.
         self._forget_signals = on_end_signals(self._end)
+        self._share_interpreter()
 
     def first_rows_are_shown(self) -> None:
         """Begins what can wait until there is something to look at."""
@@ -274,6 +278,7 @@ class RunicornApp(App[None]):
     async def on_unmount(self) -> None:
         if self._forget_signals is not None:
             self._forget_signals()
+        sys.setswitchinterval(_PYTHON_SWITCH_SECONDS)
         await asyncio.to_thread(self._stop_threads)
 
     def _stop_threads(self) -> None:
@@ -356,6 +361,7 @@ class RunicornApp(App[None]):
         running, self._server = self._server, None
         if running is not None:
             await self.ask(running.stop)
+            self._share_interpreter()
             self._tell(ServerChanged(None))
             return
         try:
@@ -365,7 +371,13 @@ class RunicornApp(App[None]):
             self._tell(ServerChanged(None, str(error)))
             return
         self._server = server
+        self._share_interpreter()
         self._tell(ServerChanged(server.url))
+
+    def _share_interpreter(self) -> None:
+        # A key that was pressed waits for the interpreter while a question is asked, at each of the threads it passes
+        # through. With a server in the process, whose threads want it too, so short a turn makes keys slower.
+        sys.setswitchinterval(_SWITCH_SECONDS if self._server is None else _PYTHON_SWITCH_SECONDS)
 
     def _tell(self, message: ServerChanged) -> None:
         for screen in self.screen_stack:

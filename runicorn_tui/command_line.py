@@ -6,22 +6,27 @@ import shlex
 from pathlib import Path
 
 from runicorn_db.criteria import Criteria, Field, quote
+from runicorn_db.groups import GroupBy
 from runicorn_db.named_values import NamedValue
 from runicorn_db.query import ORDER_FIELDS, ExperimentQuery, Order
 from runicorn_tui.terminal import harmless
 
 
-def as_command(query: ExperimentQuery, *, db: Path | None = None) -> str:
-    """`runicorn-tui ls ...` for everything that `query` finds by its filter and roots, in its order."""
+def as_command(query: ExperimentQuery, *, db: Path | None = None, group_by: GroupBy | None = None) -> str:
+    """`runicorn-tui ls ...` for everything that `query` finds by its filter and roots, in its order or in groups."""
     from runicorn_tui.commands.list_options import is_descending
 
     words = ["runicorn-tui", "ls"]
     if db is not None:
         words += ["--db", str(db)]
-    if query.order_by != "created_at":
-        words.append(f"--sort={_order(query.order_by)}")
-    if is_descending(query.order_by, False) != query.order_desc:
-        words.append("--reverse")
+    if group_by is not None:
+        # Groups have an order of their own, the largest first.
+        words.append(f"--group-by={group_by}")
+    else:
+        if query.order_by != "created_at":
+            words.append(f"--sort={_order(query.order_by)}")
+        if is_descending(query.order_by, False) != query.order_desc:
+            words.append("--reverse")
     words += ["--limit", "0"]
     if text := str(_within(query.filter, query.roots)):
         words += ["--", text] if text.startswith("-") else [text]

@@ -16,6 +16,7 @@ from runicorn_tui.charts.palette import PALETTE, Color, Style, style
 from runicorn_tui.charts.view import View, first_view
 from runicorn_tui.comparison import first_metric, labels, metrics
 from runicorn_tui.metric_tables import MetricTables, ReadSeries
+from runicorn_tui.terminal import Drawn
 
 _METRICS_HELD = 4
 """Of each experiment: twenty of them hold as much as one that is looked at alone."""
@@ -211,7 +212,7 @@ class Compared:
         """What there is to say about the chart that was drawn last, the most important first."""
         metric = self.metric
         if not self.details:
-            return ["Reading the experiments…"]
+            return [Drawn("Reading the experiments…")]
         if metric is None:
             return ["These experiments have no metrics."]
         tables = [self._tables[id] for id in self._drawn]

@@ -13,7 +13,7 @@ from typing import Literal
 
 from runicorn_db.query import Experiment, ExperimentDetail
 from runicorn_tui.parameter_leaves import leaves, natural
-from runicorn_tui.terminal import safe
+from runicorn_tui.terminal import Drawn, safe
 
 FEWEST, MOST = 2, 20
 
@@ -168,7 +168,7 @@ def labels(experiments: Sequence[Experiment]) -> list[str]:
     found: list[str] = []
     for name, own in zip(names, ids, strict=True):
         rivals = [other for twin, other in zip(names, ids, strict=True) if twin == name and other != own]
-        found.append(f"{name} …{_tail(own, rivals)}" if rivals else name)
+        found.append(Drawn(f"{name} …{_tail(own, rivals)}") if rivals else name)
     return found
 
 

@@ -13,7 +13,7 @@ from runicorn_db.query import Experiment
 from runicorn_tui import format
 from runicorn_tui.comparison import ABSENT, Delta, Row, Verdict, labels
 from runicorn_tui.output import Cell, CsvTable
-from runicorn_tui.terminal import harmless
+from runicorn_tui.terminal import Drawn, harmless, safe
 
 Form = Literal["csv", "json", "md"]
 """Each is also the ending of a file."""
@@ -83,7 +83,8 @@ def cell(row: Row, index: int, baseline: int | None) -> str:
     found = row.delta(index, baseline)
     if found is None:
         return value(row, index)
-    return f"{value(row, index)} {VERDICTS[found.verdict]}{delta(found):>{_DELTA}}{percent(found):>{_PERCENT + 1}}"
+    change = f"{VERDICTS[found.verdict]}{delta(found):>{_DELTA}}{percent(found):>{_PERCENT + 1}}"
+    return Drawn(f"{safe(value(row, index))} {change}")
 
 
 # Whole tables.

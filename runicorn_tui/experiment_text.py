@@ -13,6 +13,7 @@ from runicorn_tui.fact_lines import LABEL, MARGIN, labelled, room, wrapped
 from runicorn_tui.parameter_text import first_parameters, leaves
 from runicorn_tui.run_facts import RunFacts
 from runicorn_tui.run_text import asset_lines, environment_lines
+from runicorn_tui.terminal import Drawn
 from runicorn_tui.widgets.line_table import fit, shortened
 from runicorn_tui.widgets.sheet import MakeLine
 
@@ -149,7 +150,7 @@ def _pairs(detail: ExperimentDetail) -> list[tuple[tuple[str, str], tuple[str, s
     if detail.step_range is not None:
         first, last = detail.step_range
         steps = f"{format.count(detail.total_data_points)}, from {format.count(first)} to {format.count(last)}"
-    size = f"{format.size(experiment.size_bytes)} in {format.plural(detail.file_count, 'file')}"
+    size = Drawn(f"{format.size(experiment.size_bytes)} in {format.plural(detail.file_count, 'file')}")
     return [
         (("created", _when(experiment.created_at)), ("host", format.text(experiment.hostname))),
         (("started", _when(experiment.started_at)), ("process", process)),

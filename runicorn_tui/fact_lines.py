@@ -17,7 +17,7 @@ def folded(text: str, width: int) -> list[str]:
     """The whole text, made safe, in lines of at most `width` cells; its own line breaks stay."""
     lines: list[str] = []
     for line in text.split("\n") or [""]:
-        shown = safe(line.expandtabs(4).rstrip("\r"))
+        shown = safe(type(text)(line.expandtabs(4).rstrip("\r")))
         if cell_len(shown) <= width:
             lines.append(shown)
         elif len(shown) == cell_len(shown):

@@ -8,8 +8,9 @@ import time
 from collections.abc import Mapping
 
 from runicorn_db.named_values import NamedValue, Value
+from runicorn_tui.terminal import Drawn, safe
 
-DASH = "—"
+DASH = Drawn("—")
 
 STATUS_GLYPHS: Mapping[str, str] = {"running": "▸", "finished": "✓", "failed": "✗", "interrupted": "■"}
 """Never colour alone: each state has a glyph beside its word."""
@@ -119,7 +120,7 @@ def value(what: NamedValue, held: Value) -> str:
 
 def status(value: str) -> str:
     """Glyph and word."""
-    return f"{STATUS_GLYPHS.get(value, '?')} {value}"
+    return Drawn(f"{STATUS_GLYPHS.get(value, '?')} {safe(value)}")
 
 
 def text(value: str | None) -> str:

@@ -6,6 +6,7 @@ import json
 
 from runicorn_db.groups import Group, GroupBy, Groups
 from runicorn_tui import format
+from runicorn_tui.terminal import Drawn, safe
 
 _NO_VALUE = "(none)"
 _NO_TAG = "(no tag)"
@@ -37,27 +38,27 @@ def _is_mistakable(text: str) -> bool:
 def states(group: Group) -> str:
     """`✓57 ✗38 ■19 ▸19`: those that there are."""
     counts = ((status, group.by_status.get(status, 0)) for status in _SHOWN_STATES)
-    return " ".join(f"{format.STATUS_GLYPHS[status]}{format.count(count)}" for status, count in counts if count)
+    return Drawn(" ".join(f"{format.STATUS_GLYPHS[status]}{format.count(count)}" for status, count in counts if count))
 
 
 def size(group: Group) -> str:
     """What they take on disk; `≥` where it is not known of all."""
     if not group.measured:
         return format.DASH
-    return f"{'' if group.measured == group.count else '≥'}{format.size(group.size_bytes)}"
+    return Drawn(f"{'' if group.measured == group.count else '≥'}{format.size(group.size_bytes)}")
 
 
 def metric(group: Group) -> str:
     """The metric of the best value and which way is better."""
     if group.best_metric_name is None:
         return format.DASH
-    return f"{_DIRECTIONS[group.best_metric_mode or 'max']} {group.best_metric_name}"
+    return Drawn(f"{_DIRECTIONS[group.best_metric_mode or 'max']} {safe(group.best_metric_name)}")
 
 
 def left_out(groups: Groups) -> str:
     """What the last line says of the values that have none."""
     values, experiments = format.plural(groups.more, "more value"), format.plural(groups.more_experiments, "experiment")
-    return f"… {values} with fewer: {experiments}"
+    return Drawn(f"… {values} with fewer: {experiments}")
 
 
 def is_overlapping(groups: Groups) -> bool:

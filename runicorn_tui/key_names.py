@@ -37,6 +37,8 @@ _ALIASES = {said.casefold(): key for key, said in _SHOWN.items()} | {
     " ": "space",
 }
 _MODIFIERS = ("ctrl", "alt", "shift")
+# What Textual calls the bytes that a terminal sends for these.
+_ARRIVES_AS = {"ctrl+at": "ctrl+@", "ctrl+slash": "ctrl+underscore"}
 # A terminal sends the same for both.
 _SENT_AS = {
     "ctrl+i": "tab",
@@ -80,6 +82,7 @@ def named(text: str) -> str:
     if "ctrl" in modifiers:
         base = base.lower()
     key = "+".join([*(modifier for modifier in _MODIFIERS if modifier in modifiers), base])
+    key = _ARRIVES_AS.get(key, key)
     if key in _SENT_AS:
         raise UnknownKey(f"for '{text}' a terminal sends the same as for {_SENT_AS[key]}: choose another key")
     if key in _ALWAYS_QUIT:

@@ -20,6 +20,8 @@ from runicorn_tui.settings import InvalidSetting, user_file
 _DIGITS = frozenset((*"0123456789", "backspace"))
 """What a number is typed with, where one is asked for."""
 _ASKS_FOR_NUMBER: frozenset[Scope] = frozenset(("confirm", "purging"))
+_WITH_PALETTE = frozenset(scope for scopes in keys.TOGETHER if "app" in scopes for scope in scopes) | {"filter"}
+"""Where the palette finds what has no key."""
 _LIST = "runicorn-tui keys lists them"
 
 
@@ -137,6 +139,14 @@ def _keys(name: str, row: Key, value: Any) -> tuple[str, ...]:
         raise _Wrong(f"{name}: {error}") from error
     if not found and row.is_needed:
         raise _Wrong(f"{name}: needs a key, because there would be no other way to '{row.label}'")
+    without = [f"'{scope}'" for scope in row.scopes if scope not in _WITH_PALETTE]
+    if not found and without:
+        elsewhere = [f"'{scope}.{row.id}'" for scope in row.scopes if scope in _WITH_PALETTE]
+        instead = f"; elsewhere {', '.join(elsewhere)} can go without" if elsewhere else ""
+        raise _Wrong(
+            f"{name}: needs a key in {', '.join(without)}, because the palette, which would find it, does not work"
+            f" there{instead}"
+        )
     if row.has_places and len(found) > len(row.keys):
         raise _Wrong(f"{name}: takes at most {len(row.keys)} keys, one for each place, not {len(found)}")
     typing = sorted(keys.TYPING.intersection(row.scopes))

@@ -13,6 +13,7 @@ from typing import Literal, get_args
 from textual.binding import Binding, BindingType
 
 from runicorn_tui.key_names import shown
+from runicorn_tui.terminal import Drawn
 
 Scope = Literal[
     "app",
@@ -123,7 +124,7 @@ class Key:
     def shown(self) -> str:
         """The keys as printed on a keyboard: `↑ k`."""
         if len(self.keys) > _MOST_SHOWN:
-            return f"{shown(self.keys[0])} … {shown(self.keys[-1])}"
+            return Drawn(f"{shown(self.keys[0])} … {shown(self.keys[-1])}")
         return " ".join(shown(key) for key in self.keys)
 
     @property
@@ -186,7 +187,7 @@ KEYS: tuple[Key, ...] = (
     Key("group-before", ("left_square_bracket",), "next_group(-1)", "group before", "List", ("groups",)),
     Key("group-next", ("right_square_bracket",), "next_group(1)", "next group", "List", ("groups",)),
     Key("preview", ("V",), "preview", "preview on or off", "List", ("experiments",)),
-    Key("clear", ("escape",), "clear", "clear filter, marks", "List", ("experiments",)),
+    Key("clear", ("escape",), "clear", "clear groups, filter", "List", ("experiments",)),
     # Columns of a list.
     Key("column-left", ("h", "left"), "column(-1)", "column before", "Columns", ("columns",)),
     Key("column-right", ("l", "right"), "column(1)", "next column", "Columns", ("columns",), True, "column"),

@@ -20,11 +20,21 @@ class Marks:
 
     def __init__(self) -> None:
         self._sizes: dict[int, int | None] = {}
-        self.snapshot = Snapshot()
-        """What is marked, ascending. Never changed but replaced: whoever took it has what was marked then."""
+        self._snapshot = Snapshot()
+        self.changes = 0
+        """Another number after every change."""
 
     def __len__(self) -> int:
         return len(self.snapshot)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What is marked, ascending. Never changed but replaced: whoever took it has what was marked then."""
+        return self._snapshot
+
+    def _replace(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self.changes += 1
 
     def __contains__(self, key: int) -> bool:
         return has(self.snapshot, key)
@@ -43,24 +53,24 @@ class Marks:
         keys = self.snapshot.keys[:]
         del keys[bisect_left(keys, key)]
         self._sizes.pop(key, None)
-        self.snapshot = Snapshot(keys)
+        self._replace(Snapshot(keys))
 
     def add(self, key: int, size_bytes: int | None) -> None:
         if key not in self:
             keys = self.snapshot.keys
             place = bisect_left(keys, key)
-            self.snapshot = Snapshot(keys[:place] + array("q", [key]) + keys[place:])
+            self._replace(Snapshot(keys[:place] + array("q", [key]) + keys[place:]))
             self._sizes[key] = size_bytes
 
     def become(self, snapshot: Snapshot) -> None:
         """Marks exactly what an ascending snapshot holds."""
-        self.snapshot = snapshot
+        self._replace(snapshot)
         self._sizes = {key: size for key, size in self._sizes.items() if has(snapshot, key)}
 
     def restore(self, sizes: Mapping[int, int | None]) -> None:
         """Marks these too; their sizes are known or None."""
         self._sizes.update(sizes)
-        self.snapshot = union(self.snapshot, Snapshot(array("q", sorted(sizes))))
+        self._replace(union(self.snapshot, Snapshot(array("q", sorted(sizes)))))
 
     def clear(self) -> None:
         self.become(Snapshot())

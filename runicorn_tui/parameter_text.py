@@ -11,7 +11,7 @@ from textual.content import Content
 
 from runicorn_tui import format, parameter_leaves
 from runicorn_tui.fact_lines import MARGIN, folded, wrapped
-from runicorn_tui.terminal import safe
+from runicorn_tui.terminal import Drawn, safe
 from runicorn_tui.widgets.line_table import fit
 from runicorn_tui.widgets.sheet import MakeLine
 
@@ -59,10 +59,10 @@ def first_parameters(params: Sequence[tuple[str, str]], width: int) -> list[Cont
     """As many as two lines hold."""
     if not params:
         return wrapped("parameters", format.DASH, width)
-    said = [f"{name} {_short(value)}" for name, value in params[:_FIRST]]
-    return wrapped("parameters", "  ".join(said), width, most=2)
+    said = [f"{safe(name)} {_short(value)}" for name, value in params[:_FIRST]]
+    return wrapped("parameters", Drawn("  ".join(said)), width, most=2)
 
 
 def _short(value: str) -> str:
     line = " ".join(value[: 4 * _FIRST].split())
-    return line if len(line) <= _FIRST else line[: _FIRST - 1] + "…"
+    return safe(line) if len(line) <= _FIRST else safe(line[: _FIRST - 1]) + "…"

@@ -73,10 +73,14 @@ class ResultPages(Pages):
         self._first_keys = Snapshot() if page is None else page.snapshot
         self.snapshot: Snapshot | None = None
 
-    def freeze(self, snapshot: Snapshot) -> None:
-        """From now on the rows are those of `snapshot`, whatever changes in the index."""
+    def freeze(self, snapshot: Snapshot) -> bool:
+        """From now on the rows are those of `snapshot`, whatever changes in the index; whether the first page stays."""
         self.snapshot = snapshot
         self._total = len(snapshot)
+        stays = snapshot[: len(self._first)].keys == self._first_keys.keys
+        if not stays:
+            self._first = ()
+        return stays
 
     def key(self, index: int) -> int | None:
         """What stands for the experiment in a row, None where that is not known yet."""

@@ -60,7 +60,7 @@ class Settings:
         default=True, metadata=_help("Keep the index equal to the roots while the browser or the server runs.")
     )
     restore: bool = field(
-        default=True, metadata=_help("Begin as the browser was left: columns, order, filter and marks.")
+        default=True, metadata=_help("Begin as the browser was left: columns, order, filter, groups and marks.")
     )
     notify: str = field(
         default="off",

@@ -33,7 +33,7 @@ class Terminal:
     """What the one terminal of this process can show; settled before anything is shown."""
 
     is_ascii: bool = False
-    """Nothing but ASCII: what is no glyph of ours becomes an escape."""
+    """Nothing but ASCII: our own glyphs are redrawn, everything else becomes an escape."""
     is_slow: bool = False
     """It is far away: less is painted, nothing moves by itself."""
 
@@ -70,7 +70,13 @@ def _escape(code: int) -> str:
 _SHOWN = _Shown()
 
 
-class _ShownInAscii(dict[int, str]):
+class Drawn(str):
+    """Text of our own, in which glyphs stay glyphs; what it holds of data was made safe before."""
+
+    __slots__ = ()
+
+
+class _DrawnInAscii(dict[int, str]):
     """The same where only ASCII can be shown; our glyphs stay, for the last step before the terminal to redraw."""
 
     def __missing__(self, code: int) -> str:
@@ -79,6 +85,18 @@ class _ShownInAscii(dict[int, str]):
         shown = _SHOWN[code]
         is_left = shown.isascii() or glyph_in_ascii(shown) is not None
         self[code] = shown if is_left else _escape(code)
+        return self[code]
+
+
+_DRAWN_IN_ASCII = _DrawnInAscii()
+
+
+class _ShownInAscii(dict[int, str]):
+    """The same for data: redrawn glyphs would make two different names look alike."""
+
+    def __missing__(self, code: int) -> str:
+        shown = _SHOWN[code]
+        self[code] = shown if shown.isascii() else _escape(code)
         return self[code]
 
 
@@ -98,8 +116,10 @@ def harmless(value: object) -> str:
 
 
 def safe(value: object) -> str:
-    """As `harmless`, for this terminal: where it shows nothing but ASCII, everything but our glyphs is an escape."""
+    """As `harmless`, for this terminal: where it shows nothing but ASCII, all else is an escape, except in `Drawn`."""
     text = harmless(value)
+    if isinstance(value, Drawn):
+        return Drawn(text.translate(_DRAWN_IN_ASCII) if shows.is_ascii else text)
     return text.translate(_SHOWN_IN_ASCII) if shows.is_ascii and not text.isascii() else text
 
 

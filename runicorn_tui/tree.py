@@ -6,7 +6,7 @@ from array import array
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runicorn_db.groups import Group, GroupBy, GroupMembers, Groups, GroupValue
 from runicorn_db.query import Experiment, Snapshot
@@ -37,8 +37,8 @@ class Tree:
         self.members = members
         self.every: Snapshot | None = None
         """Everything that is in a group, in order; None as long as that, and the members, are not all known."""
-        self.marked: dict[int, tuple[Snapshot, int]] = {}
-        """Of groups, what was marked when it was counted and how many of theirs that were."""
+        self.marked: dict[int, tuple[int, int]] = {}
+        """Of groups, after which change of the marks it was counted, and how many of theirs were marked."""
         self._opened = opened
         self._starts = array("q")
         self._lay_out()
@@ -130,21 +130,18 @@ class Tree:
                 keys.extend(members[max(0, first - top - 1) : last - top])
         return Snapshot(keys)
 
-    def update(self, groups: Groups) -> bool:
-        """Takes over what is said of groups of the same size; whether there are other groups or sizes now."""
+    def compared(self, groups: Groups) -> tuple[Groups, bool]:
+        """The groups as they are, with what is said now of those of the same size; and whether there are other
+        groups or sizes now. Changes nothing, so that a thread can do it.
+        """
         now = {(isinstance(group.value, bool), group.value): group for group in groups.groups}
         before = self.groups.groups
         after: list[Group] = []
         for number, group in enumerate(before):
             same = now.get(self.value(number))
             after.append(same if same is not None and same.count == group.count else group)
-        self.groups = Groups(
-            groups=tuple(after),
-            total=self.groups.total,
-            more=self.groups.more,
-            more_experiments=self.groups.more_experiments,
-        )
-        return len(now) != len(before) or any(now.get(self.value(n)) is not group for n, group in enumerate(after))
+        is_other = len(now) != len(before) or any(now.get(self.value(n)) is not group for n, group in enumerate(after))
+        return replace(self.groups, groups=tuple(after)), is_other
 
 
 def landing(before: Tree, line: int, after: Tree) -> int:

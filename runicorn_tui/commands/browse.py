@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
     from runicorn_tui.settings import Settings
 
 PLAIN_ROWS = 50
-# A key that was pressed waits for the interpreter while a question is asked, at each of the threads it passes through.
-_SWITCH_SECONDS = 0.0005
 
 
 @click.command(
@@ -32,7 +29,9 @@ _SWITCH_SECONDS = 0.0005
 @options.roots
 @options.db
 @click.option("--serve", is_flag=True, help="Serve REST while the browser is open.")
-@click.option("--no-restore", is_flag=True, help="Begin without the columns, order, filter and marks of last time.")
+@click.option(
+    "--no-restore", is_flag=True, help="Begin without the columns, order, filter, groups and marks of last time."
+)
 @click.option(
     "--theme",
     type=click.Choice(THEMES),
@@ -101,7 +100,6 @@ def browse(store: Store, names: tuple[str, ...], settings: Settings) -> int:
         settings=settings,
         keymap=keymap.load(),
     )
-    sys.setswitchinterval(_SWITCH_SECONDS)
     app.run()
     if app.memory_problem is not None:
         output.note(app.memory_problem)

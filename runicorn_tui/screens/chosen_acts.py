@@ -11,8 +11,9 @@ from runicorn_tui.key_sets import ordered_as
 from runicorn_tui.screens import BrowserScreen
 
 if TYPE_CHECKING:
+    from runicorn_db.query import Snapshot
     from runicorn_tui.screens.tags import Tagged
-    from runicorn_tui.widgets.experiment_table import ExperimentTable
+    from runicorn_tui.widgets.grouped_table import GroupedTable
 
 
 class ChosenActs(BrowserScreen[None]):
@@ -21,15 +22,27 @@ class ChosenActs(BrowserScreen[None]):
     if TYPE_CHECKING:
 
         @property
-        def table(self) -> ExperimentTable: ...
+        def table(self) -> GroupedTable: ...
 
         def _is_refused(self, what: str) -> bool: ...
         def _list(self, *, keep: bool) -> object: ...
 
+    async def chosen(self) -> Snapshot:
+        """What an act is about that needs experiments: on the line of a group there may be none, which is said."""
+        chosen = await self.table.chosen()
+        if not len(chosen):
+            self.say_if_on_group()
+        return chosen
+
+    def say_if_on_group(self) -> None:
+        """That the line under the cursor is that of a group."""
+        if self.table.group is not None:
+            self.say(f"A group is under the cursor: {self.app.keymap.hint('mark')} marks its experiments")
+
     @work(group="pin")
     async def action_pin(self) -> None:
         """Pins them, or unpins them if all are pinned."""
-        chosen = await self.table.chosen()
+        chosen = await self.chosen()
         ask, store = self.app.ask, self.app.store
         with self.reporting():
             preview = await ask(store.preview_annotate, chosen)
@@ -46,7 +59,7 @@ class ChosenActs(BrowserScreen[None]):
 
         if self._is_refused("change tags"):
             return
-        chosen = await self.table.chosen()
+        chosen = await self.chosen()
         with self.reporting():
             if len(chosen):
                 hidden = await self.table.hidden()
@@ -62,7 +75,7 @@ class ChosenActs(BrowserScreen[None]):
     async def action_describe(self) -> None:
         from runicorn_tui.screens.description import DescriptionScreen
 
-        chosen = await self.table.chosen()
+        chosen = await self.chosen()
         if len(chosen) > 1:
             key = self.app.keymap.hint("unmark")
             self.say(f"A description is about one experiment: {len(chosen):,} are marked, {key} unmarks them")

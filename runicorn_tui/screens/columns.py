@@ -19,7 +19,7 @@ from runicorn_db.errors import Interrupted, StoreError
 from runicorn_db.named_values import NamedValue, Which
 from runicorn_db.text import fold
 from runicorn_tui import format, keys
-from runicorn_tui.terminal import safe
+from runicorn_tui.terminal import Drawn, safe
 from runicorn_tui.widgets.experiment_columns import DEFAULT, FURTHER, ColumnChoice, id_of
 from runicorn_tui.widgets.line_layout import Column, Tone
 from runicorn_tui.widgets.line_table import LineTable, RowList
@@ -79,7 +79,7 @@ class EntryTable(LineTable[Entry]):
     def _count(self, entry: Entry) -> str:
         if entry.counted is None:
             return ""
-        return "…" if self.counts is None else format.count(self.counts.get(entry.counted, 0))
+        return Drawn("…") if self.counts is None else format.count(self.counts.get(entry.counted, 0))
 
     def gutter_text(self, index: int, row: Entry | None) -> tuple[str, Tone]:
         place = None if row is None else self.places.get(row.column)

@@ -149,7 +149,8 @@ class ExperimentsScreen(FilterActs, Grouping, Remembering, Previewing, Watching,
             self._show(rows, 0)
             self.call_after_refresh(self.app.first_rows_are_shown)
         after = await ask(store.ids, query, interrupt=interrupt)
-        rows.freeze(after)
+        if not rows.freeze(after):
+            table.end_range()
         if before is None:
             table.grown()
         else:
@@ -211,15 +212,17 @@ class ExperimentsScreen(FilterActs, Grouping, Remembering, Previewing, Watching,
         self._show_keys()
 
     def action_clear(self) -> None:
-        """One step back at a time: hints, the open range, the cursor among the columns, groups, filter, marks."""
+        """One step back at a time: hints, the open range, the cursor among the columns, groups, filter, marks.
+
+        Where a filter matches nothing, it goes before the groups: an empty list says that this key clears it.
+        """
         if self.close_hints():
             return
         if self.table.range_start is not None:
-            self.table.range_start = None
-            self.table.mark_changed()
+            self.table.end_range()
         elif self.table.column is not None:
             self.table.go_to_column(None)
-        elif self.group_by is not None:
+        elif self.group_by is not None and (len(self.table.rows) or not self.bar.text):
             self.leave_groups()
         elif self.bar.text:
             self.bar.set_text("")
@@ -297,7 +300,7 @@ class ExperimentsScreen(FilterActs, Grouping, Remembering, Previewing, Watching,
 
         if self._is_refused("delete"):
             return
-        chosen = await self.table.chosen()
+        chosen = await self.chosen()
         if not len(chosen):
             return
         hidden = await self.table.hidden()
@@ -330,6 +333,8 @@ class ExperimentsScreen(FilterActs, Grouping, Remembering, Previewing, Watching,
         if (current := self.table.current) is not None:
             self.app.copy_to_clipboard(safe(current.id))
             self.say(f"Copied {current.id}")
+        else:
+            self.say_if_on_group()
 
     @on(LineTable.Chosen)
     async def action_open(self) -> None:
@@ -408,7 +413,9 @@ class ExperimentsScreen(FilterActs, Grouping, Remembering, Previewing, Watching,
 
     @on(LineTable.Moved)
     def _cursor_moved(self) -> None:
-        self.query_one(StatusLine).show_position(self.table.cursor, len(self.table.rows))
+        self.query_one(StatusLine).show_position(
+            self.table.cursor, len(self.table.rows), "" if self.table.group_tree is None else "line "
+        )
         self._show_keys()
 
     @on(ExperimentTable.Marked)

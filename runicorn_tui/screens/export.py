@@ -13,8 +13,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
-from textual.style import Style
 from textual.widgets import Input, Static
 
 from runicorn_db.errors import StoreError
@@ -28,7 +26,8 @@ from runicorn_tui.export.tables import ExperimentTable, SeriesTable, Table
 from runicorn_tui.export.writing import Progress, Writing, summary, to_file
 from runicorn_tui.progress import bar
 from runicorn_tui.screens import LOW_BELOW
-from runicorn_tui.terminal import harmless, safe
+from runicorn_tui.screens.choosing import Choosing, choosing
+from runicorn_tui.terminal import Drawn, harmless, safe
 from runicorn_tui.widgets.status_line import KeyBar, Line
 from runicorn_tui.widgets.still_input import StillInput
 
@@ -49,7 +48,6 @@ _KEYS: dict[Turn, str] = {"what": "w", "rows": "r", "columns": "c", "format": "f
 _STEP_SECONDS = 0.15
 _NARROW_BELOW = 72
 """With fewer columns only what is chosen has room."""
-_CHOOSES = "chooses"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +70,7 @@ class NameInput(StillInput):
         self.screen.set_focus(None)
 
 
-class ExportScreen(ModalScreen[str | None]):
+class ExportScreen(Choosing[str | None]):
     """Closes with a sentence about what was written."""
 
     SCOPES: ClassVar[tuple[keys.Scope, ...]] = ("export",)
@@ -172,7 +170,7 @@ class ExportScreen(ModalScreen[str | None]):
                 continue
             text = f"{'●' if is_chosen else '○'} {titles[value]}   "
             choice = Content.styled(text, "$foreground" if is_chosen else "$text-muted")
-            row = Content.assemble(row, choice.stylize(Style.from_meta({_CHOOSES: (turn, place)})))
+            row = Content.assemble(row, choosing(choice, (turn, place)))
         return row
 
     def on_resize(self, event: events.Resize) -> None:
@@ -200,9 +198,8 @@ class ExportScreen(ModalScreen[str | None]):
 
     # What the keys do.
 
-    async def on_click(self, event: events.Click) -> None:
-        if (chosen := event.style.meta.get(_CHOOSES)) is not None:
-            await self._choose(*chosen)
+    async def choose(self, what: tuple[Turn, int]) -> None:
+        await self._choose(*what)
 
     async def action_turn(self, turn: Turn) -> None:
         await self._choose(turn, (self._at[turn] + 1) % max(1, len(self._offered[turn])))
@@ -262,7 +259,7 @@ class ExportScreen(ModalScreen[str | None]):
                     f"{path} is there already: {self.app.keymap.hint('export-replace')} replaces it", "$warning"
                 )
             else:
-                self._show_prompt("looking at what there is…", "$accent")
+                self._show_prompt(Drawn("looking at what there is…"), "$accent")
                 await self._written(path, await ask(self._table), replaces=replaces)
         except (ExportError, StoreError) as error:
             self._show_prompt(str(error), "$error")

@@ -19,6 +19,7 @@ from runicorn_tui.screens import BrowserScreen
 from runicorn_tui.widgets.filter_bar import FilterBar
 
 if TYPE_CHECKING:
+    from runicorn_db.groups import GroupBy
     from runicorn_tui.widgets.grouped_table import GroupedTable
 
 
@@ -35,6 +36,7 @@ class FilterActs(BrowserScreen[None]):
         _criteria: Criteria
         _notes: Sequence[Note]
         _address: str | None
+        group_by: GroupBy | None
 
         @property
         def bar(self) -> FilterBar: ...
@@ -103,7 +105,7 @@ class FilterActs(BrowserScreen[None]):
         from runicorn_tui.command_line import as_command
         from runicorn_tui.screens.query_text import QueryTextScreen
 
-        text = as_command(self._query(), db=self.app.settings.db)
+        text = as_command(self._query(), db=self.app.settings.db, group_by=self.group_by)
         self.app.push_screen(QueryTextScreen("This list as a command line", text))
 
     def action_show_call(self) -> None:

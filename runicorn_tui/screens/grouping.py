@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextvars import copy_context
 from typing import TYPE_CHECKING
 
-from textual import on, work
+from textual import work
 
 from runicorn_db.database import Interrupt
 from runicorn_db.errors import InvalidQuery, StoreError
@@ -15,7 +15,6 @@ from runicorn_db.groups import GROUP_FIELDS, GroupBy, Groups, parse_group_by
 from runicorn_db.query import Experiment, ExperimentQuery, Snapshot
 from runicorn_tui.screens.chosen_acts import ChosenActs
 from runicorn_tui.tree import Tree, TreeRows, Value, landing
-from runicorn_tui.widgets.grouped_table import GroupedTable
 
 if TYPE_CHECKING:
     from textual.worker import Worker
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from runicorn_tui.rows import ResultPages
     from runicorn_tui.screens.pick import PickScreen
     from runicorn_tui.screens.tags import Tagged
+    from runicorn_tui.widgets.grouped_table import GroupedTable
 
 _FILL_SECONDS = 0.1
 _MOST_FOLLOWED = 100_000
@@ -152,13 +152,10 @@ class Grouping(ChosenActs):
         if tree is None or by is None or tree.every is None or len(tree.every) > _MOST_FOLLOWED:
             return
         now = await self.app.ask(self.app.store.groups, self._query(), by, interrupt=self._interrupt)
+        groups, is_other = await self.app.ask(tree.compared, now)
         if tree is self.table.group_tree:
-            self.are_groups_changed = tree.update(now)
+            tree.groups, self.are_groups_changed = groups, is_other
             self.table.fit_groups()
-
-    @on(GroupedTable.NoneChosen)
-    def _say_group(self) -> None:
-        self.say(f"A group is under the cursor: {self.app.keymap.hint('mark')} marks its experiments")
 
     async def _tagged(self, tagged: Tagged | None) -> None:
         await super()._tagged(tagged)

@@ -20,12 +20,17 @@ if TYPE_CHECKING:
 _COMMANDS = "Commands"
 # The palette itself, by its two keys.
 _OWN = frozenset(("palette", "command"))
+# What is done on another screen is found by the key that goes there.
+_LEADS_TO: Mapping[str, tuple[keys.Scope, ...]] = {"trash": ("trash",)}
 _LATE = {"Move": 1, _COMMANDS: 2}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """Something that can be done: `action` of `node`. `label` is what is shown and searched, `key` does the same."""
+    """Something that can be done: `action` of `node`. `label` is what is shown, `key` does the same.
+
+    `name` finds it too: what the key table and the code call it.
+    """
 
     label: str
     note: str
@@ -33,6 +38,7 @@ class Entry:
     group: str
     action: str
     node: DOMNode
+    name: str = ""
 
 
 def entries(app: RunicornApp) -> list[Entry]:
@@ -52,7 +58,13 @@ def _keyed(app: RunicornApp) -> Iterator[Entry]:
             live = app.keymap.live(row)
             key = live.shown if place is None else live.only(place).shown
             label = row.label if place is None else f"{row.label} {place}"
-            yield Entry(label=label, note="", key=key, group=row.group, action=action, node=node)
+            called = " ".join(_names(row))
+            yield Entry(label=label, note="", key=key, group=row.group, action=action, node=node, name=called)
+
+
+def _names(row: keys.Key) -> Iterator[str]:
+    for found in (row, *keys.of(*_LEADS_TO.get(row.id, ()))):
+        yield from (found.id, found.action.partition("(")[0])
 
 
 def _typed(app: RunicornApp) -> Iterator[Entry]:
@@ -101,7 +113,11 @@ class PaletteScreen(Picking[Entry]):
 
         scored = [(score(entry), entry) for entry in self._offered]
         # Equally good ones stay as they were.
-        return [entry for points, entry in sorted(scored, key=lambda found: -found[0]) if points]
+        labelled = [entry for points, entry in sorted(scored, key=lambda found: -found[0]) if points]
+        if text.startswith(":"):
+            return labelled
+        called = [entry for points, entry in scored if not points and text.casefold() in entry.name]
+        return [*labelled, *called]
 
     def place(self, rows: Sequence[Entry]) -> int:
         return 0

@@ -130,7 +130,7 @@ class PickScreen(Picking[str]):
     def show_names(self, names: Sequence[str]) -> None:
         """Other names to pick from, read meanwhile."""
         self._names = names
-        if self.is_current:
+        if self.is_mounted and self.is_current:
             self._list()
 
     def columns(self) -> Sequence[Column[str]]:

@@ -15,7 +15,7 @@ from runicorn_db.query import PurgeRecord
 from runicorn_tui import format, keys
 from runicorn_tui.acts import Failure
 from runicorn_tui.screens import BrowserScreen
-from runicorn_tui.terminal import safe
+from runicorn_tui.terminal import Drawn, safe
 from runicorn_tui.widgets.line_layout import Column
 from runicorn_tui.widgets.line_table import LineTable, RowList
 from runicorn_tui.widgets.status_line import KeyBar, Line, StatusLine
@@ -135,7 +135,7 @@ class JournalScreen(ReportScreen[PurgeRecord]):
 
 def record_columns(clock: Callable[[], float]) -> list[Column[PurgeRecord]]:
     def state(record: PurgeRecord) -> str:
-        return "✓ removed" if record.problem is None else f"✗ {record.problem}"
+        return Drawn("✓ removed" if record.problem is None else f"✗ {safe(record.problem)}")
 
     return [
         Column(id="when", title="removed", width=16, rank=1, text=lambda r: format.when(r.purged_at)),

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
-from textual import events, on, work
+from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
-from textual.style import Style
 from textual.widgets import Input, Static
 
 from runicorn_db.errors import InvalidQuery, StoreError
@@ -21,6 +19,7 @@ from runicorn_tui import format, keys
 from runicorn_tui.acts import CHUNK, parts
 from runicorn_tui.progress import bar
 from runicorn_tui.screens import LOW_BELOW
+from runicorn_tui.screens.choosing import Choosing, choosing
 from runicorn_tui.tag_words import TagChange, begun, read_change
 from runicorn_tui.terminal import safe
 from runicorn_tui.widgets.line_table import fit
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 
 _CANDIDATES = 6
 _LABEL = 9
-_CHOOSES = "chooses"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +52,7 @@ class Tagged:
         return sentence if self.problem is None else f"{sentence}: {self.problem}"
 
 
-class TagsScreen(ModalScreen[Tagged | None]):
+class TagsScreen(Choosing[Tagged | None]):
     """About exactly these experiments; `hidden` of them are marked and not listed."""
 
     SCOPES: ClassVar[tuple[keys.Scope, ...]] = ("tagging",)
@@ -147,7 +145,7 @@ class TagsScreen(ModalScreen[Tagged | None]):
             mark, style = ("›", "bold $primary") if place == field.chosen else (" ", "$text-muted")
             count = field.known.get(tag, field.held.get(tag, 0))
             line = Content.assemble((f" {mark} ", style), (fit(tag, 48), style), (f"{count:>12,}", "$text-muted"))
-            lines.append(line.stylize(Style.from_meta({_CHOOSES: place})))
+            lines.append(choosing(line, place))
         if not lines:
             word = "none of them has such a tag" if begun(field.value)[1] else "a new tag"
             lines.append(Content.styled(f"   {word}", "$text-muted"))
@@ -156,10 +154,9 @@ class TagsScreen(ModalScreen[Tagged | None]):
         lines += [Content("")] * (_CANDIDATES + 1 - len(lines))
         self.query_one("#tags-found", Static).update(Content("\n").join(lines))
 
-    def on_click(self, event: events.Click) -> None:
-        if isinstance(place := event.style.meta.get(_CHOOSES), int):
-            self.input.chosen = place
-            self.input.action_complete()
+    async def choose(self, what: int) -> None:
+        self.input.chosen = what
+        self.input.action_complete()
 
     def _show_prompt(self, text: str, style: str) -> None:
         self.query_one("#tags-prompt", Line).show(Content.assemble(" ", (safe(text), style)))

@@ -18,7 +18,7 @@ from runicorn_tui.rows import ResultPages, survivor
 from runicorn_tui.screens.purge import ConfirmPurge
 from runicorn_tui.screens.report import SOURCES
 from runicorn_tui.screens.undo import UndoScreen
-from runicorn_tui.terminal import safe
+from runicorn_tui.terminal import Drawn, safe
 from runicorn_tui.widgets.experiment_columns import ColumnChoice, columns
 from runicorn_tui.widgets.experiment_table import ExperimentTable
 from runicorn_tui.widgets.line_layout import Column
@@ -96,7 +96,7 @@ class _TrashList(UndoScreen[bool]):
     def on_mount(self) -> None:
         rows = [key for scope in (*self.FOOTER, "app") for key in keys.of(scope) if key.in_footer]
         self.query_one(KeyBar).show(rows)
-        self.query_one(LineTable).empty = ("Reading the trash…",)
+        self.query_one(LineTable).empty = (Drawn("Reading the trash…"),)
         self._read()
 
     def show_problem(self, reason: str) -> None:

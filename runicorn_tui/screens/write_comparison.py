@@ -6,12 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import events, on, work
+from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
-from textual.style import Style
 from textual.widgets import Input
 
 from runicorn_db.errors import StoreError
@@ -19,6 +17,7 @@ from runicorn_tui import keys
 from runicorn_tui.comparison_text import FORMS, Form
 from runicorn_tui.export import ExportError
 from runicorn_tui.export.files import checked, proposed, whole_file
+from runicorn_tui.screens.choosing import Choosing, choosing
 from runicorn_tui.terminal import harmless, safe
 from runicorn_tui.widgets.status_line import KeyBar, Line
 from runicorn_tui.widgets.still_input import StillInput
@@ -27,14 +26,13 @@ if TYPE_CHECKING:
     from runicorn_tui.app import RunicornApp
 
 _STEM = "comparison"
-_CHOOSES = "chooses"
 
 
 class FileInput(StillInput):
     """The name of the file."""
 
 
-class WriteComparisonScreen(ModalScreen[str | None]):
+class WriteComparisonScreen(Choosing[str | None]):
     """Closes with a sentence about what was written. `content` makes a file of a form, in a thread."""
 
     SCOPES: ClassVar[tuple[keys.Scope, ...]] = ("writing",)
@@ -101,9 +99,12 @@ class WriteComparisonScreen(ModalScreen[str | None]):
 
     def _show_form(self) -> None:
         said = [
-            Content.styled(
-                f"{'●' if form == self._form else '○'} {title}   ", "" if form == self._form else "$text-muted"
-            ).stylize(Style.from_meta({_CHOOSES: form}))
+            choosing(
+                Content.styled(
+                    f"{'●' if form == self._form else '○'} {title}   ", "" if form == self._form else "$text-muted"
+                ),
+                form,
+            )
             for form, title in FORMS.items()
         ]
         self.query_one("#write-forms", Line).show(Content.assemble(" ", *said))
@@ -120,17 +121,12 @@ class WriteComparisonScreen(ModalScreen[str | None]):
         self._tell("", "$foreground")
         self._show_form()
 
-    async def on_click(self, event: events.Click) -> None:
-        for form in FORMS:
-            if form == event.style.meta.get(_CHOOSES):
-                await self._choose(form)
-
     async def action_form(self) -> None:
         forms = list(FORMS)
-        await self._choose(forms[(forms.index(self._form) + 1) % len(forms)])
+        await self.choose(forms[(forms.index(self._form) + 1) % len(forms)])
 
-    async def _choose(self, form: Form) -> None:
-        self._form = form
+    async def choose(self, what: Form) -> None:
+        self._form = what
         self._show_form()
         await self._propose()
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from runicorn_db.query import Root
+from runicorn_tui.terminal import Drawn
 
 _SHOWN_ROOTS = 8
 
@@ -18,7 +19,7 @@ def empty_lines(
         ways = f"{hint('clear')} clears it, {hint('filter')} changes it, {hint('help')} shows examples"
         return ("No experiment matches this filter.", "", ways)
     if sync:
-        return ("Reading the roots for the first time…", "", sync)
+        return (Drawn("Reading the roots for the first time…"), "", sync)
     if roots is None:
         return ()
     if not roots:

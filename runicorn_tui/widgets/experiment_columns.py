@@ -12,7 +12,7 @@ from runicorn_db.errors import InvalidQuery
 from runicorn_db.named_values import NamedValue
 from runicorn_db.query import Experiment, Order, OrderField
 from runicorn_tui import format
-from runicorn_tui.terminal import safe
+from runicorn_tui.terminal import Drawn, safe
 from runicorn_tui.widgets.line_layout import Column, Tone
 
 ORDER_COLUMNS: dict[OrderField, str] = {
@@ -38,7 +38,7 @@ FURTHER: Final = ("updated", "ended")
 _MOST_VALUES = 40
 _VALUE_WIDTHS = (9, 14)
 _VALUE_RANK = 4
-_NOT_READ = "…"
+_NOT_READ = Drawn("…")
 
 # Finished is as it should be: only the rest stands out.
 _STATUS_TONES: dict[str, Tone] = {"running": "live", "failed": "bad", "interrupted": "warn"}
@@ -136,8 +136,8 @@ def columns(
 
 def _state(experiment: Experiment) -> str:
     if experiment.deleted_at is not None:
-        return "◌ in trash"
-    return "◌ missing" if experiment.is_missing else format.status(experiment.status)
+        return Drawn("◌ in trash")
+    return Drawn("◌ missing") if experiment.is_missing else format.status(experiment.status)
 
 
 def _tone(experiment: Experiment) -> Tone:

@@ -108,6 +108,12 @@ class ExperimentTable(LineTable[Experiment]):
         low, high = sorted((start, self.cursor))
         return pages.between(low, high)
 
+    def end_range(self) -> None:
+        """Closes an open range without marking anything: by a key, or where its lines become others."""
+        if self.range_start is not None:
+            self.range_start = None
+            self.mark_changed()
+
     @work(group="marks")
     async def _mark(self, part: Snapshot | None, operation: Operation) -> None:
         """By a part of the list, None: by all of it."""

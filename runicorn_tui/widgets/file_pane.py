@@ -21,6 +21,7 @@ from runicorn_tui import format, keys
 from runicorn_tui.file_list import FileEntry, walk
 from runicorn_tui.run_facts import Asset
 from runicorn_tui.run_text import asset_lines
+from runicorn_tui.terminal import Drawn
 from runicorn_tui.widgets.line_table import Column, LineTable, RowList
 from runicorn_tui.widgets.search_line import SearchLine
 from runicorn_tui.widgets.sheet import MakeLine, Sheet
@@ -196,7 +197,7 @@ class FilePane(Vertical):
     def _why_empty(self) -> str:
         if self._entries:
             return "No file has this in its path."
-        return "No files: the run directory is empty." if self._is_complete else "Reading the run directory…"
+        return "No files: the run directory is empty." if self._is_complete else Drawn("Reading the run directory…")
 
     def _show_place(self, chosen: Sequence[FileEntry]) -> None:
         total = sum(entry.size or 0 for entry in chosen)

@@ -8,11 +8,10 @@ from typing import ClassVar
 from rich.segment import Segment
 from textual import on, work
 from textual.binding import BindingType
-from textual.message import Message
 from textual.strip import Strip
 
-from runicorn_db.groups import Group
-from runicorn_db.query import Experiment, Snapshot
+from runicorn_db.groups import Group, GroupBy, Groups
+from runicorn_db.query import Experiment
 from runicorn_tui import keys
 from runicorn_tui.group_text import left_out
 from runicorn_tui.key_sets import common, toggled, union
@@ -31,12 +30,10 @@ class GroupedTable(ExperimentTable):
 
     BINDINGS: ClassVar[list[BindingType]] = keys.bindings("groups")
 
-    class NoneChosen(Message):
-        """Something was to be done to experiments, and the line under the cursor is that of a group."""
-
     def __init__(self, clock: Callable[[], float], ask: Ask, *, id: str | None = None) -> None:
         super().__init__(clock, ask, id=id)
         self._group_columns: list[Column[Group]] = []
+        self._fitted: tuple[Groups, GroupBy] | None = None
         self._groups_shown: list[tuple[Column[Group], int]] = []
 
     @property
@@ -84,10 +81,15 @@ class GroupedTable(ExperimentTable):
     def fit_groups(self) -> None:
         """Makes room for what is said of the groups now."""
         tree = self.group_tree
-        if tree is not None:
+        if tree is None:
+            self._fitted = None
+            return
+        # Ten thousand groups are not measured again because one of them was folded.
+        if self._fitted is None or self._fitted[0] is not tree.groups or self._fitted[1] != tree.by:
+            self._fitted = tree.groups, tree.by
             self._group_columns = list(group_columns(tree.groups, tree.by, self._clock))
-            self._lay_out()
-            self.refresh()
+        self._lay_out()
+        self.refresh()
 
     def _lay_out(self) -> None:
         super()._lay_out()
@@ -96,8 +98,22 @@ class GroupedTable(ExperimentTable):
             self._groups_shown = [(c, fitting[c.id]) for c in self._group_columns if c.id in fitting]
 
     def _header(self, width: int) -> Strip:
-        is_folded = self.group_tree is not None and not self.group_tree.has_open and self.column is None
-        return self.draw_header(self._groups_shown, width) if is_folded else super()._header(width)
+        return self.draw_header(self._groups_shown, width) if self._has_group_titles else super()._header(width)
+
+    @property
+    def _has_group_titles(self) -> bool:
+        """Whether the titles are those of the groups' lines, by which nothing is sorted: on one, or with no other."""
+        tree = self.group_tree
+        return tree is not None and self.column is None and (self.group is not None or not tree.has_open)
+
+    def _column_at(self, x: int) -> Column[Experiment] | None:
+        return None if self._has_group_titles else super()._column_at(x)
+
+    async def go(self, index: int) -> None:
+        had_group_titles = self._has_group_titles
+        await super().go(index)
+        if self._has_group_titles != had_group_titles:
+            self.refresh_header()
 
     def _absent_line(self, index: int, width: int) -> Strip:
         tree, place = self.group_tree, None if self.group_tree is None else self.group_tree.place(index)
@@ -122,7 +138,7 @@ class GroupedTable(ExperimentTable):
         if not len(self.marks):
             return 0
         counted = tree.marked.get(group)
-        if counted is None or counted[0] is not self.marks.snapshot:
+        if counted is None or counted[0] != self.marks.changes:
             self.call_later(self._count_marks)
         return 0 if counted is None else counted[1]
 
@@ -130,13 +146,13 @@ class GroupedTable(ExperimentTable):
     @work(group="counts", exclusive=True)
     async def _count_marks(self) -> None:
         """Counts for the groups on screen; for others when they come there."""
-        tree, marks = self.group_tree, self.marks.snapshot
+        tree, marks, changes = self.group_tree, self.marks.snapshot, self.marks.changes
         if tree is None or tree.every is None:
             return
         for group in list(tree.groups_between(self.top, self.top + self.body_height)):
             before = tree.marked.get(group)
-            if before is None or before[0] is not marks:
-                tree.marked[group] = (marks, await self._ask(common, tree.members[group], marks))
+            if before is None or before[0] != changes:
+                tree.marked[group] = (changes, await self._ask(common, tree.members[group], marks))
                 if tree is self.group_tree:
                     self.refresh_row(tree.line(group))
 
@@ -177,12 +193,6 @@ class GroupedTable(ExperimentTable):
             self.marks.add(key, row.size_bytes)
             self.refresh_row(self.cursor)
 
-    async def chosen(self) -> Snapshot:
-        found = await super().chosen()
-        if not len(found) and self.group is not None:
-            self.post_message(self.NoneChosen())
-        return found
-
     # Folding and moving among groups.
 
     async def fold(self, *, is_open: bool | None = None) -> None:
@@ -192,6 +202,8 @@ class GroupedTable(ExperimentTable):
             return
         was_open = tree.is_open(group)
         if is_open is None or is_open != was_open:
+            # It is held by line, and the lines below this one become others.
+            self.end_range()
             tree.fold(group, is_open=not was_open)
             below = min(_LEAST_BELOW, 0 if was_open else tree.groups.groups[group].count)
             top = self.top

@@ -37,7 +37,9 @@ class Column(Generic[Row]):
 def shortened(text: str, width: int) -> str:
     """At most `width` cells, with an ellipsis where it was cut."""
     # A name may be kilobytes of zero-width marks: what cannot show is not measured.
-    text = safe(text if len(text) <= 4 * width else text[: 4 * width])
+    if len(text) > 4 * width:
+        text = type(text)(text[: 4 * width])
+    text = safe(text)
     if cell_len(text) > width:
         return set_cell_size(text, width - 1) + "…" if width else ""
     return text

@@ -17,7 +17,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from runicorn_tui import keys
-from runicorn_tui.terminal import safe
+from runicorn_tui.terminal import Drawn, safe
 from runicorn_tui.widgets.line_layout import GAP, Column, Tone, around, fit, shortened, widths
 from runicorn_tui.widgets.line_scroll import lines_of_a_page
 
@@ -133,6 +133,9 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
     def refresh_row(self, index: int) -> None:
         self.refresh(Region(0, index - self.top + 1, self.size.width, 1))
 
+    def refresh_header(self) -> None:
+        self.refresh(Region(0, 0, self.size.width, 1))
+
     def _set_virtual_size(self) -> None:
         # One line more than rows: the header always covers the first line.
         self.virtual_size = Size(self.size.width, len(self.rows) + 1)
@@ -148,7 +151,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         shown = self._shown
         self._lay_out()
         if shown == self._shown:
-            self.refresh(Region(0, 0, self.size.width, 1))
+            self.refresh_header()
 
     def _lay_out(self) -> None:
         room = self.size.width - self._gutter - 1
@@ -222,7 +225,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
             arrow = "↓" if self.order[1] else "↑"
         # A long title gives way to the arrow, which says what the whole list is ordered by.
         title = shortened(column.title, size - GAP if arrow else size)
-        title = f"{arrow} {title}" if column.is_right and arrow else f"{title} {arrow}".rstrip()
+        title = Drawn(f"{arrow} {title}" if column.is_right and arrow else f"{title} {arrow}".rstrip())
         return fit(title, size, is_right=column.is_right)
 
     def _empty_line(self, y: int, width: int) -> Strip:

@@ -24,7 +24,7 @@ from runicorn_db.sources.files import Unreadable
 from runicorn_tui.log_file import LogFile
 from runicorn_tui.log_rows import LogRows
 from runicorn_tui.log_search import Spans
-from runicorn_tui.terminal import safe
+from runicorn_tui.terminal import Drawn, safe
 from runicorn_tui.widgets.line_scroll import LineScroll, lines_of_a_page
 
 _REPORT_SECONDS = 0.2
@@ -67,7 +67,7 @@ class LogView(LineScroll):
         self._cut: dict[tuple[int, int], list[Strip]] = {}
         self._window: tuple[Size, list[Strip], int] | None = None
         self._spans: Spans | None = None
-        self.message = "Reading the log…"
+        self.message = Drawn("Reading the log…")
         """The sentence shown while there is no line."""
         self.is_following = False
         self.is_wrapping = False

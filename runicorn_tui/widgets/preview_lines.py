@@ -22,13 +22,14 @@ from runicorn_tui.fact_lines import MARGIN, folded
 from runicorn_tui.metric_tables import points_for
 from runicorn_tui.preview import LogEnd
 from runicorn_tui.sgr import styled
+from runicorn_tui.terminal import Drawn
 from runicorn_tui.widgets.chart_canvas import ChartCanvas
 from runicorn_tui.widgets.experiment_table import Ask
 from runicorn_tui.widgets.legend import legend_text
 
 # A log is mostly there with the rest, so that the pane is painted once.
 _PATIENCE_SECONDS = 0.3
-_READING_LOG = "Reading the log…"
+_READING_LOG = Drawn("Reading the log…")
 
 Line = list[Segment]
 

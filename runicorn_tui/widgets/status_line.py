@@ -65,10 +65,11 @@ class StatusLine(Horizontal):
         yield Line(id="status-position")
         yield Line(id="status-rest")
 
-    def show_position(self, index: int, total: int) -> None:
-        text = f" {index + 1:,}/{total:,}" if total else " 0/0"
+    def show_position(self, index: int, total: int, what: str = "") -> None:
+        """`what` is counted, where that is not clear."""
+        text = f" {what}{index + 1:,}/{total:,}" if total else " 0/0"
         position = self.query_one("#status-position", Line)
-        width = max(8, 2 * len(f"{total:,}") + 3)
+        width = max(8, len(what) + 2 * len(f"{total:,}") + 3)
         if position.styles.width is None or position.styles.width.value != width:
             position.styles.width = width
         position.show(Content(text))

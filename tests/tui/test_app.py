@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import tarfile
 import threading
 import urllib.request
@@ -57,17 +58,21 @@ def test_w_starts_and_stops_the_rest_server(store: Store, tmp_path: Path) -> Non
     indexed.add(store, indexed.varied(3), root=tmp_path / "root")
 
     async def script(browser: Browser) -> None:
+        assert sys.getswitchinterval() == pytest.approx(0.0005)
         await browser.press("W")
         await browser.until(lambda: "http://127.0.0.1:" in browser.text)
         url = next(word for word in browser.text.split() if word.startswith("http://"))
+        assert sys.getswitchinterval() == pytest.approx(0.005)
         body = await browser.app.ask(lambda: urllib.request.urlopen(f"{url}/v2/experiments").read())
         assert b'"total":3' in body.replace(b" ", b"")
         await browser.press("W")
         await browser.until(lambda: "http://" not in browser.text)
+        assert sys.getswitchinterval() == pytest.approx(0.0005)
         with pytest.raises(OSError, match="refused"):
             await browser.app.ask(lambda: urllib.request.urlopen(url))
 
     drive(store, script, make_server=lambda: serving(store), size=(120, 24))
+    assert sys.getswitchinterval() == pytest.approx(0.005)
 
 
 def test_serve_starts_it_at_once_and_the_end_stops_it(store: Store) -> None:
@@ -76,6 +81,7 @@ def test_serve_starts_it_at_once_and_the_end_stops_it(store: Store) -> None:
     async def script(browser: Browser) -> None:
         await browser.until(lambda: "http://127.0.0.1:" in browser.text)
         found.extend(word for word in browser.text.split() if word.startswith("http://"))
+        assert sys.getswitchinterval() == pytest.approx(0.005)
 
     drive(store, script, make_server=lambda: serving(store), serve=True, size=(120, 24))
     with pytest.raises(OSError, match="refused"):

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from runicorn_db.errors import InvalidQuery
 from runicorn_db.filter_language import parse
+from runicorn_db.groups import parse_group_by
 from runicorn_db.named_values import NamedValue
 from runicorn_db.query import MAX_PER_PAGE, ExperimentQuery, Order
 from runicorn_db.store import Store
@@ -106,6 +107,24 @@ def test_the_command_lists_the_same_in_a_shell(hostile: Store, tmp_path: Path) -
     answers = json.loads(f"[{ended.stdout.rstrip().removesuffix(',')}]")
     for query, answer in zip(queries, answers, strict=True):
         assert [item["id"] for item in answer] == hostile.id_list(hostile.ids(query)), str(query.filter)
+
+
+@pytest.mark.parametrize("by", ["status", *(f"param.{name}" for name in HOSTILE[:2])])
+def test_the_command_lists_the_same_groups(hostile: Store, by: str) -> None:
+    query = query_of("run or -tag:x", order_by="name", order_desc=True)
+    line = as_command(query, db=hostile.path, group_by=parse_group_by(by))
+    program, *arguments = shlex.split(line)
+    assert program == "runicorn-tui"
+    ended = subprocess.run(
+        [sys.executable, "-m", "runicorn_tui", arguments[0], "--json", *arguments[1:]],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    groups = hostile.groups(query, parse_group_by(by))
+    assert [(item["value"], item["count"]) for item in json.loads(ended.stdout)] == [
+        (group.value, group.count) for group in groups.groups
+    ]
 
 
 @pytest.mark.parametrize("text", FILTERS)

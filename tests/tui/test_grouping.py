@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from textual.strip import Strip
 
 from runicorn_db.filter_language import parse
-from runicorn_db.groups import MOST_GROUPS, GroupBy, GroupMembers
+from runicorn_db.groups import MOST_GROUPS, Group, GroupBy, GroupMembers, Groups
 from runicorn_db.query import ExperimentQuery
 from runicorn_db.store import Store
 from runicorn_db.sync_report import SyncReport
 from runicorn_tui.messages import IndexChanged
 from runicorn_tui.screens.experiment import ExperimentScreen
+from runicorn_tui.screens.export import ExportScreen
 from runicorn_tui.screens.pick import PickScreen
 from runicorn_tui.state import Memory
+from runicorn_tui.widgets.group_columns import group_columns
+from runicorn_tui.widgets.grouped_table import GroupedTable
+from runicorn_tui.widgets.line_layout import Column
 from tests.tui import indexed
 from tests.tui.drive import Browser, drive
 from tests.tui.terminal_harness import Terminal
@@ -155,6 +160,38 @@ def test_escape_leaves_the_groups_before_it_clears_filter_and_marks(four_hundred
     drive(four_hundred, script)
 
 
+def test_escape_clears_a_filter_that_matches_nothing_before_it_leaves_the_groups(four_hundred: Store) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press(*by("project"), "slash", *"status:failed tag:nowhere", "enter")
+        assert "esc clears it" in browser.text
+        await browser.press("escape")
+        assert browser.screen.bar.text == ""
+        assert len(group_lines(browser)) == 3
+        await browser.press("escape")
+        assert group_lines(browser) == []
+
+    drive(four_hundred, script)
+
+
+def test_this_list_as_a_command_line_is_in_groups_too(four_hundred: Store) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("s", *by("project"), "colon", *"cli", "enter")
+        assert "ls --group-by=project --limit 0" in browser.text
+
+    drive(four_hundred, script, size=(160, 24))
+
+
+def test_the_position_among_groups_counts_lines(four_hundred: Store) -> None:
+    async def script(browser: Browser) -> None:
+        assert status(browser).startswith(" 1/400 ")
+        await browser.press(*by("project"), "enter", "down")
+        assert status(browser).startswith(" line 2/137 ")
+        await browser.press("O")
+        assert "line" not in status(browser)
+
+    drive(four_hundred, script)
+
+
 def test_leaving_the_chooser_groups_nothing(four_hundred: Store) -> None:
     async def script(browser: Browser) -> None:
         before = browser.text
@@ -207,6 +244,80 @@ def test_a_second_click_opens_a_group(four_hundred: Store) -> None:
         await browser.pilot.click("GroupedTable", offset=(10, 2), times=2)
         await browser.settle()
         assert "2/136" in status(browser)
+
+    drive(four_hundred, script)
+
+
+def test_the_titles_are_those_of_the_line_under_the_cursor_and_only_those_of_experiments_sort(
+    four_hundred: Store,
+) -> None:
+    async def script(browser: Browser) -> None:
+        table = browser.screen.table
+        before = table.order
+        await browser.press(*by("project"))
+        titles = browser.lines[1]
+        assert titles.split() == ["project", "count", "best", "status", "size", "latest"]
+
+        async def click_all() -> None:
+            for x in range(0, table.size.width, 3):
+                await browser.pilot.click("GroupedTable", offset=(x, 0))
+            await browser.settle()
+
+        await click_all()
+        assert table.order == before
+        await browser.press("enter")
+        assert browser.lines[1] == titles
+        await click_all()
+        assert table.order == before
+        await browser.press("down")
+        assert browser.lines[1] != titles
+        assert "name" in browser.lines[1]
+        await browser.pilot.click("GroupedTable", offset=(5, 0))
+        await browser.settle()
+        assert table.order == ("name", False)
+        await browser.press("down", "left_square_bracket")
+        assert browser.lines[1] == titles
+
+    drive(four_hundred, script)
+
+
+def test_the_titles_are_drawn_again_only_where_they_change(
+    four_hundred: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[int] = []
+    draw = GroupedTable.draw_header
+
+    def draw_header(table: GroupedTable, *args: object) -> Strip:
+        drawn.append(table.cursor)
+        return draw(table, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(GroupedTable, "draw_header", draw_header)
+
+    async def script(browser: Browser) -> None:
+        await browser.press(*by("project"), "enter")
+        drawn.clear()
+        await browser.press("down", "down", "down", "up", "up", "up")
+        assert drawn == [1, 0]
+
+    drive(four_hundred, script)
+
+
+def test_columns_of_groups_are_measured_once_however_often_one_folds(
+    four_hundred: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[GroupBy] = []
+
+    def counted(groups: Groups, by: GroupBy, clock: Callable[[], float]) -> Sequence[Column[Group]]:
+        measured.append(by)
+        return group_columns(groups, by, clock)
+
+    monkeypatch.setattr("runicorn_tui.widgets.grouped_table.group_columns", counted)
+
+    async def script(browser: Browser) -> None:
+        await browser.press(*by("project"), *["enter"] * 4)
+        assert measured == ["project"]
+        await browser.press("O", *by("status"))
+        assert measured == ["project", "status"]
 
     drive(four_hundred, script)
 
@@ -324,6 +435,37 @@ def test_a_range_over_folded_groups_marks_all_of_them(four_hundred: Store) -> No
     drive(four_hundred, script)
 
 
+@pytest.mark.parametrize("folds", [["enter"], ["right", "left"]])
+def test_folding_ends_a_range_so_that_nothing_else_comes_into_it(four_hundred: Store, folds: list[str]) -> None:
+    async def script(browser: Browser) -> None:
+        table = browser.screen.table
+        await browser.press(*by("project"), "down", "enter", *["down"] * 5, "v", "down", "down")
+        assert "range: move" in status(browser)
+        await browser.press("left_square_bracket", "left_square_bracket", *folds)
+        assert table.group == 0
+        assert table.range_start is None
+        assert "range: move" not in status(browser)
+        # There is no range: what is deleted is what is under the cursor, and that is a group.
+        await browser.press("d")
+        assert browser.screen is browser.app.screen
+        assert browser.notices == ["A group is under the cursor: space marks its experiments"]
+        await browser.press("right_square_bracket", "down", "v", "v")
+        assert len(browser.marked) == 1
+
+    drive(four_hundred, script)
+
+
+@pytest.mark.parametrize("keys", [["O"], ["s"], ["S"], ["r"], ["slash", *"status:failed", "enter"]])
+def test_a_range_ends_where_its_lines_become_others(four_hundred: Store, keys: list[str]) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press(*by("project"), "enter", "down", "v", "down", "down", *keys)
+        assert browser.screen.table.range_start is None
+        assert "range: move" not in status(browser)
+        assert not browser.marked
+
+    drive(four_hundred, script)
+
+
 def test_marking_onwards_takes_folded_groups_whole(four_hundred: Store) -> None:
     async def script(browser: Browser) -> None:
         await browser.press(*by("project"), "down", "enter", "end", "up", "J")
@@ -356,12 +498,31 @@ def test_nothing_is_marked_by_a_filter_that_is_half_understood(four_hundred: Sto
     drive(four_hundred, script)
 
 
-@pytest.mark.parametrize("key", ["d", "t", "w", "E"])
+@pytest.mark.parametrize("key", ["d", "t", "p", "E", "y"])
 def test_on_the_line_of_a_group_nothing_is_done_to_an_experiment(four_hundred: Store, key: str) -> None:
     async def script(browser: Browser) -> None:
         await browser.press(*by("project"), key)
-        assert "A group is under the cursor: space marks its experiments" in browser.notices
+        assert browser.notices == ["A group is under the cursor: space marks its experiments"]
         assert browser.screen.table.group == 0
+
+    drive(four_hundred, script)
+
+
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("w", ["Only what still runs can be watched."]),
+        ("c", ["Comparing takes 2 to 20 marked experiments, none is marked: space marks"]),
+        ("e", []),
+    ],
+)
+def test_on_the_line_of_a_group_what_is_not_about_the_cursor_says_only_its_own(
+    four_hundred: Store, key: str, said: list[str]
+) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press(*by("project"), key)
+        assert browser.notices == said
+        assert isinstance(browser.app.screen, ExportScreen) == (key == "e")
 
     drive(four_hundred, script)
 

@@ -63,6 +63,9 @@ def test_an_empty_text_takes_the_key_away(tmp_path: Path) -> None:
         ("ctrl+X", "ctrl+x", "ctrl+x"),
         ("shift+left", "shift+left", "shift+←"),
         ("ctrl++", "ctrl+plus", "ctrl++"),
+        ("ctrl+@", "ctrl+@", "ctrl+@"),
+        ("ctrl+/", "ctrl+underscore", "ctrl+_"),
+        ("ctrl+_", "ctrl+underscore", "ctrl+_"),
         (",", "comma", ","),
         ("é", "é", "é"),
         ("f12", "f12", "f12"),
@@ -114,6 +117,30 @@ def test_what_is_wrong_is_said_with_the_file_and_the_way_out(tmp_path: Path, tex
         written(tmp_path, f'preview = "f6"\n{text}')
     assert str(caught.value).startswith(str(tmp_path / "keys.toml"))
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ('take-running = ""', "take-running: needs a key in 'confirm'"),
+        ("confirm = []", "confirm: needs a key in 'confirm'"),
+        ('confirm-number = ""', "confirm-number: needs a key in 'confirm', 'purging'"),
+        ('pick = ""', "pick: needs a key in 'picking'"),
+        ('write = ""', "write: needs a key in 'writing'"),
+        ('saved-delete = ""', "saved-delete: needs a key in 'saved'"),
+        ('sort-column = ""', "does not work there; elsewhere 'columns.sort-column' can go without"),
+    ],
+)
+def test_where_there_is_no_palette_an_action_keeps_a_key(tmp_path: Path, text: str, where: str) -> None:
+    with pytest.raises(InvalidSetting, match="because the palette, which would find it, does not work") as caught:
+        written(tmp_path, text)
+    assert where in str(caught.value)
+
+
+def test_the_key_of_one_place_is_taken_away_where_there_is_a_palette(tmp_path: Path) -> None:
+    keymap = written(tmp_path, '"columns.sort-column" = ""\nfilter-complete = ""')
+    assert keys_of(keymap, "columns", "sort-column") == keys_of(keymap, "filter", "filter-complete") == ()
+    assert keys_of(keymap, "chooser", "sort-column") == ("o",)
 
 
 @pytest.mark.parametrize("row", [row for row in keys.KEYS if row.is_needed], ids=lambda row: row.id)

@@ -14,6 +14,21 @@ def test_toggling_twice_changes_nothing() -> None:
     assert (len(marks), marks.size_bytes) == (0, 0)
 
 
+def test_every_change_has_a_number_of_its_own() -> None:
+    marks = Marks()
+    seen = [marks.changes]
+    for change in (
+        lambda: marks.add(3, 5),
+        lambda: marks.toggle(4, None),
+        lambda: marks.toggle(4, None),
+        lambda: marks.restore({9: 1}),
+        marks.clear,
+    ):
+        change()
+        seen.append(marks.changes)
+    assert sorted(set(seen)) == seen
+
+
 def test_the_sum_is_known_only_when_every_size_is() -> None:
     marks = Marks()
     marks.add(9, 5)

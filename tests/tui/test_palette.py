@@ -63,6 +63,29 @@ def test_letters_find_what_is_wanted_and_enter_does_it(four_hundred: Store) -> N
     drive(four_hundred, script)
 
 
+@pytest.mark.parametrize(
+    ("typed", "label"),
+    [("restore", "trash"), ("purge", "trash"), ("undo", "undo a deletion"), ("move_column", "move it to the left")],
+)
+def test_what_the_key_table_and_the_code_call_it_is_found_once(four_hundred: Store, typed: str, label: str) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("ctrl+p")
+        await browser.type(typed)
+        assert labels(browser).count(label) == 1
+        assert len(set(labels(browser))) == len(labels(browser))
+
+    drive(four_hundred, script)
+
+
+def test_what_is_labelled_so_comes_before_what_is_only_called_so(four_hundred: Store) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("ctrl+p")
+        await browser.type("undo")
+        assert labels(browser) == ["undo a deletion", "trash"]
+
+    drive(four_hundred, script)
+
+
 def test_what_nothing_is_called_is_said(four_hundred: Store) -> None:
     async def script(browser: Browser) -> None:
         await browser.press("ctrl+p")

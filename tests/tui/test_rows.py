@@ -76,6 +76,17 @@ def test_what_left_the_index_is_loaded_and_absent() -> None:
     assert rows.is_loaded(1, 1)
 
 
+def test_a_first_page_that_the_order_of_everything_contradicts_is_read_again() -> None:
+    rows = ResultPages(Reader(), page(5, 4, total=2))
+    assert rows.freeze(snapshot(5, 4, 3))
+    assert rows.row(0) == experiment(5)
+    rows = ResultPages(Reader(), page(5, 4, total=2))
+    assert not rows.freeze(snapshot(6, 5, 4))
+    assert rows.row(0) is None
+    asyncio.run(rows.ensure(0, 2))
+    assert rows.row(0) == experiment(6)
+
+
 def test_beyond_the_end_nothing_is_read() -> None:
     reader = Reader()
     rows = ResultPages(reader)

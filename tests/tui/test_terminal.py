@@ -3,12 +3,16 @@ from __future__ import annotations
 import base64
 import io
 import unicodedata
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runicorn_tui import format
+from runicorn_tui.ascii_glyphs import in_ascii
 from runicorn_tui.terminal import (
+    Drawn,
     alert,
     copying,
     harmless,
@@ -20,6 +24,7 @@ from runicorn_tui.terminal import (
     settle_stream,
     shows,
 )
+from runicorn_tui.widgets.line_layout import fit
 
 
 @pytest.mark.parametrize(
@@ -62,12 +67,21 @@ def test_other_values_are_shown_as_their_text() -> None:
     assert safe(3) == "3"
 
 
-def test_where_only_ascii_is_shown_other_characters_are_escapes_and_our_glyphs_stay() -> None:
+def test_where_only_ascii_is_shown_other_characters_are_escapes_and_the_glyphs_of_our_own_texts_stay() -> None:
     settle(is_ascii=True)
-    assert safe("naïve 日本 \u202e ✓ …") == "na\\xefve \\u65e5\\u672c \\u202e ✓ …"
+    assert safe("naïve 日本 \u202e ✓ …") == "na\\xefve \\u65e5\\u672c \\u202e \\u2713 \\u2026"
+    assert safe(safe(Drawn("✓ \u202e é …"))) == "✓ \\u202e \\xe9 …"
     assert harmless("naïve") == "naïve"
     settle(is_ascii=False)
     assert safe("naïve") == "naïve"
+
+
+@pytest.mark.parametrize(("one", "other"), [("run—1", "run-1"), ("lr×2", "lrx2"), ("a→b", "a>b"), ("x…", "x~")])
+@pytest.mark.parametrize("show", [safe, lambda text: fit(text, 20), lambda text: format.text(text)])
+def test_in_ascii_two_different_names_never_look_alike(show: Callable[[str], str], one: str, other: str) -> None:
+    settle(is_ascii=True)
+    assert in_ascii(safe(show(one))) != in_ascii(safe(show(other)))
+    assert format.text("") == safe(format.text(None)) == fit(format.DASH, 1) == "—"
 
 
 @pytest.mark.parametrize(
@@ -120,7 +134,7 @@ def test_a_stream_in_ascii_draws_our_glyphs_and_escapes_the_rest() -> None:
     settle_stream(stream)
     print("✓ é\udcff", file=stream, flush=True)
     assert isinstance(stream.buffer, io.BytesIO)
-    assert stream.buffer.getvalue().decode() == "+ 3 . \\xe9\\u65e5\\udcff\n✓ é\\udcff\n"
+    assert stream.buffer.getvalue().decode() == "+ 3 ~ \\xe9\\u65e5\\udcff\n✓ é\\udcff\n"
 
 
 class _Stream:

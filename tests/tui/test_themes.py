@@ -123,6 +123,11 @@ def test_on_a_terminal_of_sixteen_colours_nothing_else_is_asked_for(theme: Theme
     assert {rgb(color) for color in theme.variables.values()} <= sixteen
 
 
+@pytest.mark.parametrize("theme", themes("sixteen"), ids=lambda theme: theme.name)
+def test_the_chosen_completion_is_told_from_the_others_with_sixteen_colours(theme: Theme) -> None:
+    assert theme.variables["popup"] != theme.variables["cursor"]
+
+
 # Machado, Oliveira and Fernandes, 2009, for the whole loss of one kind of cone.
 SIGHTS: dict[str, Sequence[tuple[float, float, float]]] = {
     "protanopia": (

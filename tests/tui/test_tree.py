@@ -180,11 +180,13 @@ def test_the_cursor_lands_on_the_group_when_it_is_folded_by_now() -> None:
 def test_groups_of_the_same_size_take_over_what_is_said_of_them_now() -> None:
     made = tree({"a": [3, 2], "b": [1]})
     now = Groups(groups=(group("a", 2, size_bytes=7), group("b", 1)), total=3)
-    assert not made.update(now)
+    made.groups, is_other = made.compared(now)
+    assert not is_other
     assert made.groups.groups[0].size_bytes == 7
-    assert made.update(Groups(groups=(group("a", 3, size_bytes=9), group("b", 1)), total=4))
+    made.groups, is_other = made.compared(Groups(groups=(group("a", 3, size_bytes=9), group("b", 1)), total=4))
+    assert is_other
     assert (made.groups.groups[0].size_bytes, made.groups.groups[0].count) == (7, 2)
-    assert made.update(Groups(groups=(group("a", 2, size_bytes=7),), total=2))
+    assert made.compared(Groups(groups=(group("a", 2, size_bytes=7),), total=2))[1]
 
 
 class Reader:
