@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from typing import IO, Any, cast
 
 from textual.drivers.linux_driver import LinuxDriver
 
@@ -14,8 +16,33 @@ _STYLE = re.compile(rf"(\x1b\[0?m)?\x1b\[(3{_COLOUR});(4{_COLOUR})m|\x1b\[[\d;]*
 _ENDS = ("\x1b[0m", "\x1b[m")
 
 
+class Lasting:
+    """A terminal that may go away: what is then written to it is lost, and nobody waits for it.
+
+    The thread that writes would end by the error, and its queue would fill up with nobody to empty it.
+    """
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            self._file.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._file.flush()
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+
 class TerseDriver(LinuxDriver):
     """Textual's driver, of which each write is shortened."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)  # pyright: ignore[reportUnknownMemberType]  # Textual leaves its App's type open
+        self._file = cast("IO[str]", Lasting(self._file))
 
     def write(self, data: str) -> None:
         super().write(shortened(data))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from runicorn_db.query import ExperimentQuery
@@ -169,8 +170,11 @@ def tmux(tmp_path: Path, toured: Store) -> Iterator[Tmux]:
         command = [sys.executable, "-m", "runicorn_tui", "--db", str(toured.path)]
         tmux.run("new-window", *given, *command)
         yield tmux
+        program = psutil.Process(int(tmux.run("display-message", "-p", "#{pane_pid}")))
     finally:
         tmux.run("kill-server")
+    # Its terminal is gone.
+    program.wait(60)
 
 
 def test_in_tmux_it_is_used_by_keys_and_copies_to_its_clipboard(tmux: Tmux, toured: Store) -> None:

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import os
+
 import pyte
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runicorn_tui.terse import shortened
+from runicorn_tui.terse import Lasting, shortened
 
 COLOURS = st.sampled_from(["8;2;1;2;3", "8;2;160;172;187", "8;5;7"])
 STYLES = st.one_of(
@@ -52,3 +54,14 @@ def test_a_place_that_is_left_at_once_is_not_gone_to(passed: str) -> None:
 def test_bold_ends_before_what_is_not() -> None:
     data = "\x1b[1;38;2;9;9;9;48;2;1;1;1mname\x1b[0m\x1b[38;2;9;9;9;48;2;1;1;1mrest\x1b[0m"
     assert shortened(data) == data
+
+
+def test_what_is_written_to_a_terminal_that_is_gone_is_lost_without_an_error() -> None:
+    master, slave = os.openpty()
+    os.close(master)
+    with pytest.raises(OSError, match="Input/output"):
+        os.write(slave, b"x")
+    with os.fdopen(slave, "w") as file:
+        lasting = Lasting(file)
+        lasting.write("x" * 100_000)
+        lasting.flush()
