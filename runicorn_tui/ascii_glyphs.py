@@ -38,7 +38,8 @@ class _Shown(dict[int, str]):
         return shown
 
 
-_SHOWN = _Shown(_glyphs())
+_OURS = _glyphs()
+_SHOWN = _Shown(_OURS)
 
 
 def in_ascii(text: str) -> str:
@@ -48,7 +49,4 @@ def in_ascii(text: str) -> str:
 
 def glyph_in_ascii(character: str) -> str | None:
     """What stands for one of our glyphs; None for any other character."""
-    return _OURS.get(character)
-
-
-_OURS = {chr(code): text for code, text in _glyphs().items()}
+    return _OURS.get(ord(character))

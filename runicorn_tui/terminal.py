@@ -76,23 +76,8 @@ class Drawn(str):
     __slots__ = ()
 
 
-class _DrawnInAscii(dict[int, str]):
-    """The same where only ASCII can be shown; our glyphs stay, for the last step before the terminal to redraw."""
-
-    def __missing__(self, code: int) -> str:
-        from runicorn_tui.ascii_glyphs import glyph_in_ascii
-
-        shown = _SHOWN[code]
-        is_left = shown.isascii() or glyph_in_ascii(shown) is not None
-        self[code] = shown if is_left else _escape(code)
-        return self[code]
-
-
-_DRAWN_IN_ASCII = _DrawnInAscii()
-
-
 class _ShownInAscii(dict[int, str]):
-    """The same for data: redrawn glyphs would make two different names look alike."""
+    """The same where only ASCII can be shown: redrawn glyphs would make two different names look alike."""
 
     def __missing__(self, code: int) -> str:
         shown = _SHOWN[code]
@@ -101,6 +86,20 @@ class _ShownInAscii(dict[int, str]):
 
 
 _SHOWN_IN_ASCII = _ShownInAscii()
+
+
+class _DrawnInAscii(dict[int, str]):
+    """The same for what is our own: its glyphs stay, for the last step before the terminal to redraw."""
+
+    def __missing__(self, code: int) -> str:
+        from runicorn_tui.ascii_glyphs import glyph_in_ascii
+
+        character = chr(code)
+        self[code] = _SHOWN_IN_ASCII[code] if glyph_in_ascii(character) is None else character
+        return self[code]
+
+
+_DRAWN_IN_ASCII = _DrawnInAscii()
 
 
 def harmless(value: object) -> str:

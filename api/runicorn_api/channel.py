@@ -18,7 +18,7 @@ from runicorn_api.answers import JSON_UTF8
 from runicorn_api.exchanges import NO_ROUTE, PEER_UID, ROUTE, WAITED_SECONDS, Exchange
 from runicorn_api.handover import UPGRADE, Conversation
 from runicorn_api.json_body import to_json
-from runicorn_db.query import shown
+from runicorn_db.text import printable
 
 MAX_HEADER_BYTES = 16 * 1024
 MAX_REQUEST_BYTES = 1024 * 1024
@@ -177,7 +177,7 @@ def _refusal_sentence(code: int, text: str) -> str:
         return f"Request body is too large: at most {MAX_REQUEST_BYTES} bytes are allowed"
     if code == 431:
         return f"Request header is too large: at most {MAX_HEADER_BYTES} bytes are allowed"
-    return "".join(c if c.isprintable() else shown(c) for c in text)
+    return printable(text)
 
 
 class Channel(HTTPChannel):

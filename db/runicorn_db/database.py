@@ -26,8 +26,7 @@ from pony.orm.core import DatabaseContainsIncorrectValue, DBException, Transacti
 from runicorn_db import errors
 from runicorn_db.entities import define_entities
 from runicorn_db.patterns import begin_question, matches
-from runicorn_db.query import shown
-from runicorn_db.text import fold
+from runicorn_db.text import fold, printable
 from runicorn_db.time_limits import within_limit
 
 # Pony only warns of a null that no table of ours allows, and hands it out.
@@ -434,5 +433,4 @@ def _translate(error: sqlite3.Error) -> errors.StoreError:
 
 def _reason(error: Exception) -> str:
     # Of a damaged schema SQLite quotes all lines, with whatever is in them.
-    line = str(error).partition("\n")[0][:_LONGEST_REASON]
-    return "".join(c if c.isprintable() else shown(c) for c in line)
+    return printable(str(error).partition("\n")[0][:_LONGEST_REASON])

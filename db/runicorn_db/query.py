@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias, get_args
 from runicorn_db.criteria import STATUSES, Criteria
 from runicorn_db.errors import InvalidQuery
 from runicorn_db.named_values import NamedValue, Value
-from runicorn_db.text import is_unicode
+from runicorn_db.text import is_unicode, printable
 
 OrderField = Literal[
     "created_at",
@@ -46,8 +46,7 @@ Source = Literal["tui", "api", "cli", "runicorn"]
 def shown(value: object) -> str:
     """`value` for an error sentence: at most 64 characters, control characters escaped."""
     text = str(value)
-    text = text if len(text) <= 64 else text[:64] + "…"
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    return printable(text if len(text) <= 64 else text[:64] + "…")
 
 
 def words_of(search: str) -> list[str]:

@@ -16,13 +16,8 @@ def opened_directory(run_dir: str, path: bytes = b"") -> Generator[int]:
     """A descriptor of a directory of the run, the run directory itself for no path. Raises Unreadable."""
     parent, name = os.path.split(run_dir.rstrip("/"))
     below = os.fsencode(name) + (b"/" + path if path else b"")
-    descriptor = open_directory(parent or "/", below)
-    try:
+    with _held(open_directory(parent or "/", below)) as descriptor:
         yield descriptor
-    except OSError as error:
-        raise Unreadable(reason_of(error)) from error
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager
@@ -31,6 +26,13 @@ def opened_file(run_dir: str, path: bytes) -> Generator[int]:
     directory, _, name = path.rpartition(b"/")
     with opened_directory(run_dir, directory) as holder:
         descriptor = open_regular(name, directory=holder)
+    with _held(descriptor):
+        yield descriptor
+
+
+@contextmanager
+def _held(descriptor: int) -> Generator[int]:
+    """Until it is closed: what fails meanwhile is told as Unreadable."""
     try:
         yield descriptor
     except OSError as error:

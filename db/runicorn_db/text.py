@@ -1,4 +1,4 @@
-"""Text as it is stored, as it is searched, and as a spreadsheet gets it."""
+"""Text as it is stored, as it is searched, as a sentence has it, and as a spreadsheet gets it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,13 @@ def is_unicode(text: str) -> bool:
 def fold(text: str) -> str:
     """The form in which texts are compared without regard to case: NFC, then casefold."""
     return unicodedata.normalize("NFC", text).casefold()
+
+
+def printable(text: str) -> str:
+    r"""`text` with `\x1b` and the like for what would not be seen."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def csv_cell(value: float | str | None, shown: Callable[[str], str]) -> float | str | None:

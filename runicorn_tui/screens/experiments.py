@@ -170,6 +170,7 @@ class ExperimentsScreen(FilterActs, Grouping, Remembering, Previewing, Watching,
         if len(rows):
             self.hint_once()
         self._show_status()
+        self._show_keys()
         self.call_later(self._unpainted.close)
 
     async def _load(self, part: Snapshot) -> list[Experiment | None] | None:
@@ -416,7 +417,8 @@ class ExperimentsScreen(FilterActs, Grouping, Remembering, Previewing, Watching,
         self.query_one(StatusLine).show_position(
             self.table.cursor, len(self.table.rows), "" if self.table.group_tree is None else "line "
         )
-        self._show_keys()
+        if self.table.group_tree is not None:
+            self._show_keys()
 
     @on(ExperimentTable.Marked)
     def _marks_changed(self) -> None:

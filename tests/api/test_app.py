@@ -186,7 +186,7 @@ PIECES = st.sampled_from(
 VALUES = st.lists(PIECES, max_size=10).map("".join)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     path=st.sampled_from([V2, f"{V2}/{FIRST}/metrics/fast", "/api/v2/analytics/summary"])
     | VALUES.map(lambda text: f"{V2}/{quote(text, safe='')}"),
@@ -205,7 +205,7 @@ BODIES = (
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(body=BODIES, action=st.sampled_from(["batch-delete", "batch-restore", "delete-matching"]))
 def test_whatever_is_posted_is_answered_or_refused(client, body: object, action: str) -> None:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()

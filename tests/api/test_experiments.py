@@ -219,7 +219,7 @@ ASKED = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(asked=ASKED, order_by=st.sampled_from(["created_at", "best_metric_value", "status", "name", "project",
                                               "ended_at", "duration_seconds"]),
        is_descending=st.booleans(), per_page=st.integers(1, 9))  # fmt: skip

@@ -80,7 +80,7 @@ def test_a_range_that_ends_before_it_begins_is_refused(client) -> None:
     assert sentence == "step_range must not end before it begins: '5:1'"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(points=st.integers(1, 1200), names=st.sampled_from(["loss", "loss,accuracy", ""]), low=st.integers(1, 900))
 def test_downsampling_keeps_ends_and_extremes(client, points: int, names: str, low: int) -> None:
     query = {"metric_names": names, "step_range": f"{low}:"}

@@ -22,7 +22,7 @@ from tests.contract.content import DOCUMENTED
 from tests.db import model
 from tests.db.strategies import NOW, QUERIES, TERMS
 
-CASES = settings(max_examples=scaled(100, 5000), deadline=None)
+CASES = settings(max_examples=scaled(100, 5000))
 # Those that REST knows.
 ORDERS = st.fixed_dictionaries({"order_by": st.sampled_from(ORDER_FIELDS), "order_desc": st.booleans()})
 DOCUMENTED_FIELDS = [

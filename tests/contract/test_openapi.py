@@ -81,7 +81,7 @@ def test_every_answer_is_as_the_document_says(lab: Lab, made: Made) -> None:
 
 def run(made: Made, count: int, check: Callable[[schemathesis.Case], None]) -> None:
     @seed(1)
-    @settings(max_examples=count, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=count, database=None, suppress_health_check=list(HealthCheck))
     @given(case=made.cases())
     def every(case: schemathesis.Case) -> None:
         check(case)

@@ -108,7 +108,7 @@ RANGES = st.tuples(
 @pytest.mark.torture
 @pytest.mark.says("metrics.range", "metrics.at-most", "metrics.ends", "metrics.extremes", "metrics.half", "metrics.one")
 @pytest.mark.says("metrics.deterministic", "metrics.downsampled", "doc.step-range", "doc.downsample")
-@settings(max_examples=scaled(150, 5000), deadline=None)
+@settings(max_examples=scaled(150, 5000))
 @given(
     name=st.sampled_from([DOCUMENTED, SPARSE, LONG, EMPTY]),
     chosen=st.lists(st.sampled_from(["loss", "accuracy", "acc", "精度/top 1", "none"]), max_size=3, unique=True),

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runicorn_db.criteria import Criteria, Text
@@ -66,7 +66,6 @@ def small_rows(prefix: str, size: int) -> st.SearchStrategy[list[Row]]:
 CHANGES = st.lists(st.sampled_from(["insert", "delete", "restore", "purge"]), max_size=3)
 
 
-@settings(deadline=None)
 @given(st.data(), small_rows("old", 12), small_rows("new", 12), ORDERS, st.integers(1, 3))
 def test_a_walk_sees_each_experiment_once_while_others_come_and_go(
     store: Store, data: st.DataObject, old: list[Row], new: list[Row], order: dict[str, object], per_page: int
@@ -186,7 +185,6 @@ def test_a_forged_position_is_refused_or_answered_but_never_breaks(three: Store,
                     assert page.total == 3
 
 
-@settings(deadline=None)
 @given(st.text(max_size=40) | st.binary(max_size=60).map(lambda data: base64.urlsafe_b64encode(data).decode()))
 def test_garbage_is_never_taken_for_a_cursor(store: Store, text: str) -> None:
     with pytest.raises(InvalidQuery, match="cursor"):

@@ -6,7 +6,7 @@ from array import array
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runicorn_db.chunks import Points
@@ -22,7 +22,6 @@ step_lists = st.lists(st.integers(-(2**63), 2**63 - 1) | st.integers(0, 99), min
 
 
 @given(step_lists, st.data())
-@settings(deadline=None)
 def test_exactly_as_many_steps_as_fit_with_ends_and_extremes(steps, data):
     columns: list[Points] = []
     for _ in range(data.draw(st.integers(0, 3))):

@@ -98,7 +98,6 @@ def check_order(found: Groups) -> None:
     assert counts == sorted(counts, reverse=True)
 
 
-@settings(deadline=None)
 @given(ROW_LISTS, QUERIES, GROUPINGS)
 def test_groups_are_those_of_what_the_list_shows(
     store: Store, rows: list[Row], query: ExperimentQuery, by: GroupBy
@@ -123,7 +122,7 @@ def test_groups_are_those_of_what_the_list_shows(
         assert store.id_list(members) == [row.id for row in expected[value_of(group)]]
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(ROW_LISTS, QUERIES, GROUPINGS, st.integers(1, 4))
 def test_of_too_many_values_the_largest_are_kept_and_the_others_counted(
     store: Store, rows: list[Row], query: ExperimentQuery, by: GroupBy, most: int

@@ -60,7 +60,7 @@ KEYS = st.tuples(TIMES, TEXTS | st.text(st.characters(exclude_categories=("Cs",)
 BATCHES = st.lists(st.lists(KEYS, max_size=12), max_size=8)
 
 
-@settings(deadline=None, max_examples=200, suppress_health_check=[])
+@settings(max_examples=200, suppress_health_check=[])
 @given(batches=BATCHES)
 def test_order_by_number_is_order_by_creation_and_id(batches: list[list[Key]]) -> None:
     connection = sqlite3.connect(":memory:")
@@ -116,7 +116,7 @@ def test_thousands_before_the_epoch_and_after_every_calendar(connection: sqlite3
     assert in_order(connection) == sorted(keys)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.lists(KEYS, max_size=12, unique_by=lambda key: key[1]), KEYS)
 def test_pivots_part_what_comes_before_a_key_from_what_comes_after(stored: list[Key], key: Key) -> None:
     connection = sqlite3.connect(":memory:")

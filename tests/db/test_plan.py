@@ -20,8 +20,6 @@ from tests.db import model
 from tests.db.model import Row
 from tests.db.strategies import NOW, ORDERS, QUERIES, ROW_LISTS, TAGS, TERMS, TEXTS
 
-INDEXED = settings(deadline=None)
-
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
@@ -80,7 +78,6 @@ def check(store: Store, query: ExperimentQuery, expected: list[str]) -> None:
     assert past.has_prev is (len(expected) > 0)
 
 
-@INDEXED
 @given(ROW_LISTS, st.lists(QUERIES, min_size=1, max_size=6))
 def test_every_query_answers_as_the_contract_says(
     store: Store, rows: list[Row], queries: list[ExperimentQuery]
@@ -90,7 +87,6 @@ def test_every_query_answers_as_the_contract_says(
         check(store, query, expected(query))
 
 
-@INDEXED
 @given(ROW_LISTS, st.lists(TERMS, min_size=1, max_size=12), st.booleans())
 def test_every_term_alone_matches_what_it_says(
     store: Store, rows: list[Row], terms: list[Term], include_deleted: bool
@@ -101,7 +97,6 @@ def test_every_term_alone_matches_what_it_says(
         assert store.id_list(store.ids(query)) == expected(query), str(term)
 
 
-@INDEXED
 @given(ROW_LISTS, st.lists(ORDERS, min_size=1, max_size=4), st.integers(1, 4))
 def test_every_order_has_nulls_last_and_ties_by_creation_and_id(
     store: Store, rows: list[Row], orders: list[dict[str, object]], per_page: int
@@ -150,7 +145,7 @@ def act(store: Store, row: Row, what: str, tag: str, text: str) -> None:
             model.lose(store, row)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(ROW_LISTS.filter(bool), ACTS, st.lists(QUERIES, min_size=1, max_size=4), st.lists(TEXTS, max_size=3))
 def test_answers_follow_deletions_restores_annotations_and_renames(
     store: Store,
@@ -169,7 +164,6 @@ def test_answers_follow_deletions_restores_annotations_and_renames(
         connection.execute("INSERT INTO search_index (search_index, rank) VALUES ('integrity-check', 0)")
 
 
-@INDEXED
 @given(ROW_LISTS)
 def test_rows_come_back_as_they_were_put_in(store: Store, rows: list[Row]) -> None:
     fill(store, rows)

@@ -287,7 +287,7 @@ Trees = st.lists(
 
 
 @given(tree=Trees)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_whatever_a_run_holds_exactly_that_is_removed_and_counted(
     tmp_path_factory: pytest.TempPathFactory, tree: list[tuple[str, int, int]]
 ) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runicorn_db.criteria import STATUSES, Criteria, Is, Tag
@@ -19,8 +19,6 @@ from runicorn_db.store import Store
 from tests.db import model
 from tests.db.model import Row
 from tests.db.strategies import CRITERIA, DAY, NOW, ROWS
-
-INDEXED = settings(deadline=None)
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +127,6 @@ CROWDED = st.builds(
 MANY_ROWS = st.lists(CROWDED, max_size=24, unique_by=lambda row: row.id)
 
 
-@INDEXED
 @given(MANY_ROWS, st.lists(RULES, min_size=1, max_size=3))
 def test_what_goes_and_why_the_rest_stays_is_as_the_rules_say(store: Store, rows: list[Row], rules: list[Rule]) -> None:
     model.clear(store)

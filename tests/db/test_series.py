@@ -329,7 +329,7 @@ entries = st.tuples(st.sampled_from(["a", "b", "c"]), step_numbers, values)
 
 
 @given(st.lists(st.lists(entries, max_size=12), max_size=6))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_appends_give_what_the_model_gives(batches):
     connection = new_connection()
     logged: Logged = []
@@ -355,7 +355,7 @@ small_batches = st.lists(st.lists(small_entries, max_size=40), max_size=8)
 
 
 @given(small_batches, st.lists(st.integers(0, 4), max_size=3))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_appends_to_small_segments_give_what_the_model_gives(batches, together):
     with small_segments():
         connection = new_connection()
@@ -371,7 +371,7 @@ def test_any_appends_to_small_segments_give_what_the_model_gives(batches, togeth
 
 
 @given(small_batches, st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_what_was_packed_beforehand_is_stored_as_what_is_appended(batches, is_known):
     with small_segments():
         connection = new_connection()
@@ -391,7 +391,7 @@ def test_what_was_packed_beforehand_is_stored_as_what_is_appended(batches, is_kn
 
 
 @given(st.lists(st.lists(small_entries, max_size=20), min_size=2, max_size=2))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_many_experiments_are_replaced_at_once(batches):
     together, one_by_one = new_connection(), new_connection()
     for seq, batch in enumerate(batches, 1):
@@ -404,7 +404,6 @@ def test_many_experiments_are_replaced_at_once(batches):
 
 
 @given(st.lists(entries, max_size=30), st.lists(st.integers(0, 30), max_size=4))
-@settings(deadline=None)
 def test_where_a_run_is_split_into_batches_makes_no_difference(logged, cuts):
     connection = new_connection()
     bounds = [0, *sorted(cuts), len(logged)]
@@ -525,7 +524,7 @@ def test_steps_that_only_look_alike_are_counted_one_by_one(connection):
     st.sampled_from([None, -20, 0]),
     st.sampled_from([None, 0, 30]),
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_every_downsample_keeps_what_it_must(logged, low, high):
     connection = new_connection()
     append(connection, logged)
@@ -545,7 +544,7 @@ bounds = st.none() | st.integers(-10, 620)
 
 
 @given(st.lists(small_steps, min_size=1, max_size=3), st.data())
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 def test_every_downsample_of_long_series_keeps_what_it_must(steps_of_metrics, data):
     with small_segments():
         connection = new_connection()

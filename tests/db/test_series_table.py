@@ -10,7 +10,7 @@ from itertools import accumulate
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runicorn_db import chunks, segments, series
@@ -72,7 +72,6 @@ batches = st.lists(st.lists(st.tuples(st.integers(0, 60), seconds), max_size=25)
 
 
 @given(batches, st.booleans(), st.none() | st.integers(0, 40), st.none() | st.integers(1, 20))
-@settings(deadline=None)
 def test_every_row_has_the_time_at_which_its_step_was_last_logged(logged, is_packed, low, limit):
     with small_segments():
         connection = new_connection()

@@ -47,7 +47,6 @@ def rate(rows: Sequence[Row]) -> float | None:
     return sum(row.status == "finished" for row in ended) / len(ended) if ended else None
 
 
-@settings(deadline=None)
 @given(ROW_LISTS, QUERIES)
 def test_aggregates_are_those_of_what_the_list_shows(store: Store, rows: list[Row], query: ExperimentQuery) -> None:
     summary = summarised(store, rows, query)
@@ -138,7 +137,7 @@ def test_an_empty_index_has_a_summary_of_nothing(store: Store, text: str) -> Non
 
 
 @given(st.lists(st.floats(0, 1e9), min_size=2, max_size=30))
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_the_95th_percentile_lies_between_the_two_nearest_durations(store: Store, durations: list[float]) -> None:
     rows = [Row(id=str(number), duration_seconds=duration) for number, duration in enumerate(durations)]
     check_durations(summarised(store, rows), durations)

@@ -4,7 +4,7 @@ import random
 import sqlite3
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runicorn_db import text_series
@@ -81,7 +81,6 @@ batches = st.lists(st.dictionaries(step_numbers, st.text(max_size=3), min_size=1
 
 
 @given(batches)
-@settings(deadline=None)
 def test_any_order_of_appending_gives_the_last_text_of_each_step(batches):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(text_series, "_MAX_TEXTS", 5)

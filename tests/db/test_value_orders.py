@@ -113,7 +113,6 @@ def test_a_page_is_read_along_an_index(store: Store, value: NamedValue, index: s
         assert re.search(rf"USING (COVERING )?INDEX {index} \(", found[-1])
 
 
-@settings(deadline=None)
 @given(ROW_LISTS, st.lists(NAMED_VALUES, max_size=4, unique=True))
 def test_rows_carry_the_values_that_were_asked_for(store: Store, rows: list[Row], values: list[NamedValue]) -> None:
     model.clear(store)
@@ -137,7 +136,6 @@ def test_a_page_carries_them_too(store: Store) -> None:
     assert store.find(ExperimentQuery()).experiments[0].values == {}
 
 
-@settings(deadline=None)
 @given(ROW_LISTS)
 def test_names_are_counted_over_what_is_neither_in_the_trash_nor_missing(store: Store, rows: list[Row]) -> None:
     model.clear(store)
@@ -152,7 +150,7 @@ def test_names_are_counted_over_what_is_neither_in_the_trash_nor_missing(store: 
 
 
 @given(METRICS, PARAMS)
-@settings(deadline=None, max_examples=5)
+@settings(max_examples=5)
 def test_a_forged_position_is_refused_or_answered_but_never_breaks(store: Store, metric: str, param: str) -> None:
     values = {"metrics": {metric: Series(last=1.0, min=1.0, max=1.0)}, "params": {param: ("x", None)}}
     fill(store, [Row(id=name, **values) for name in "abc"])  # type: ignore[arg-type]

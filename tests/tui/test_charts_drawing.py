@@ -54,7 +54,7 @@ views = st.builds(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(all_curves, views, st.integers(-1, 60), st.integers(-1, 20))
 def test_no_curve_no_view_and_no_size_makes_it_raise(found, view, width, height):
     drawing = draw(found, view, width, height, THEME)
@@ -62,7 +62,7 @@ def test_no_curve_no_view_and_no_size_makes_it_raise(found, view, width, height)
     assert all(len(line) == max(0, width) for line in lines_of(drawing))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(hostile, min_size=1, max_size=60), st.sampled_from(MARKERS), st.booleans())
 def test_a_drawing_is_filled_to_the_width_and_free_of_control_characters(ys, marker, is_log):
     drawing = draw([curve(ys)], View(marker=marker, is_log=is_log), 50, 12, THEME)

@@ -60,7 +60,7 @@ def last(value: float | None) -> MetricSummary:
     return MetricSummary(count=1, first=value, last=value, min=value, max=value, min_step=1, max_step=1, last_step=1)
 
 
-few = settings(max_examples=50, deadline=None)
+few = settings(max_examples=50)
 
 
 @st.composite

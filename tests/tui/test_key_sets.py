@@ -5,7 +5,7 @@ from array import array
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runicorn_db.query import Snapshot
@@ -52,7 +52,6 @@ def test_many_keys_in_any_order(operation: Callable[[Snapshot, Snapshot], Snapsh
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("are_descending", [(False, False), (False, True), (True, True)])
-@settings(deadline=None)
 @given(one=KEYS, other=KEYS)
 def test_keys_in_order_are_combined_as_any_others(
     operation: Callable[[Snapshot, Snapshot], Snapshot],

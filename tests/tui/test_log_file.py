@@ -83,7 +83,7 @@ def blocks(log: LogFile) -> list[bytes]:
     return lines
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     lines=st.lists(st.text(st.sampled_from("abAB \r"), max_size=9), min_size=1, max_size=20),
     ends_with_a_break=st.booleans(),

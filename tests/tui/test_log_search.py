@@ -52,7 +52,7 @@ def test_colours_inside_a_word_do_not_hide_it(tmp_path):
     assert list(found(log, "/^ERROR/").lines) == [0]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     lines=st.lists(st.text(st.sampled_from("abAB "), max_size=9), min_size=1, max_size=20),
     needle=st.text(st.sampled_from("ab"), min_size=1, max_size=3),

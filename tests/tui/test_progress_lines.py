@@ -48,7 +48,7 @@ def collapsed(log: LogFile) -> Collapsed:
 BAR = b"%s: %d%%| | %d/9 [00:01<00:02, 3it/s]"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     kinds=st.lists(st.sampled_from([b"train", b"val", b""]), max_size=20),
     parts=st.lists(st.integers(1, 60), max_size=8),

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -37,7 +37,6 @@ def sweep(*pairs: tuple[float | str | None, float | None]) -> list[Dot]:
     return [Dot(x=x, y=y, number=number, color=PALETTE[0]) for number, (x, y) in enumerate(pairs, 1)]
 
 
-@settings(deadline=None)
 @given(DOTS, st.booleans(), st.booleans(), st.integers(0, 90), st.integers(0, 30))
 def test_no_dot_and_no_size_makes_it_raise(
     dots: list[Dot], is_log: bool, is_ascii: bool, width: int, height: int
@@ -51,7 +50,6 @@ def test_no_dot_and_no_size_makes_it_raise(
         assert line == safe(line)
 
 
-@settings(deadline=None)
 @given(DOTS, st.booleans())
 def test_every_dot_is_on_screen_or_counted(dots: list[Dot], is_log: bool) -> None:
     drawing = scatter(dots, is_log=is_log, is_ascii=False, size=(80, 30), theme=THEME)

@@ -48,10 +48,10 @@ REPORT_PARAMETERS = (
 )
 
 
-def check_run_id(run_id: str) -> None:
+def check_run_id(given: object) -> None:
     """Raises InvalidQuery for what cannot be the id of a run."""
-    if _RUN_ID.fullmatch(run_id) is None:
-        raise InvalidQuery(f"Invalid run_id format: {shown(run_id)}. Expected format: YYYYMMDD_HHMMSS_XXXXXX")
+    if not isinstance(given, str) or _RUN_ID.fullmatch(given) is None:
+        raise InvalidQuery(f"Invalid run_id format: {shown(given)}. Expected format: YYYYMMDD_HHMMSS_XXXXXX")
 
 
 def read_series(run_id: str, query_string: str) -> MetricsQuery:
@@ -105,8 +105,6 @@ def _read_run_ids(values: Mapping[str, Any], verb: str) -> tuple[str, ...]:
     if not isinstance(given, list) or not given:
         raise InvalidQuery("run_ids is required and must be a list")
     for item in cast(Sequence[object], given):
-        if not isinstance(item, str):
-            raise InvalidQuery(f"Invalid run_id format: {shown(item)}. Expected format: YYYYMMDD_HHMMSS_XXXXXX")
         check_run_id(item)
     ids = tuple(dict.fromkeys(cast(Sequence[str], given)))
     if len(ids) > MAX_RUN_IDS:

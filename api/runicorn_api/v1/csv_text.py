@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Iterator, Mapping
 
 from runicorn_api.answers import Column
-from runicorn_db.text import csv_cell
+from runicorn_db.text import csv_cell, printable
 
 _ROWS_AT_ONCE = 1000
 
@@ -22,13 +22,6 @@ def csv_parts(columns: Mapping[str, Column]) -> Iterator[bytes]:
         writer.writerows(zip(*parts, strict=True))
         yield _taken(text)
     yield _taken(text)
-
-
-def printable(text: str) -> str:
-    r"""`text` with `\x1b` and the like for what would not be seen."""
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 def _cells(values: Iterable[float | str | None]) -> Iterator[float | str | None]:

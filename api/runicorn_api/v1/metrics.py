@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import falcon
 
@@ -21,26 +21,19 @@ TIME_COLUMN = "time"
 Columns = Mapping[str, Column]
 
 
-class MetricsByStep:
-    def __init__(self, store: Store, readers: Readers) -> None:
+class Series:
+    """Everything a run logged, in the columns of `by_step` or `by_time`."""
+
+    def __init__(self, store: Store, readers: Readers, columns_of: Callable[[MetricTable], Columns]) -> None:
         self._store = store
         self._readers = readers
+        self._columns_of = columns_of
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: str) -> None:
         table = read_table(self._store, self._readers, run_id, req.query_string)
-        _send(resp, table, by_step(table))
-
-    on_head = on_get
-
-
-class MetricsByTime:
-    def __init__(self, store: Store, readers: Readers) -> None:
-        self._store = store
-        self._readers = readers
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response, run_id: str) -> None:
-        table = read_table(self._store, self._readers, run_id, req.query_string)
-        _send(resp, table, by_time(table))
+        columns = self._columns_of(table)
+        rows = answers.write_rows(columns.items(), texts=table.texts)
+        answers.send(resp, {"columns": list(columns), "rows": rows}, way_out="use downsample")
 
     on_head = on_get
 
@@ -96,8 +89,3 @@ def by_time(table: MetricTable) -> Columns:
 
 def _or_end(time: float | None) -> float:
     return math.inf if time is None else time
-
-
-def _send(resp: falcon.Response, table: MetricTable, columns: Columns) -> None:
-    rows = answers.write_rows(columns.items(), texts=table.texts)
-    answers.send(resp, {"columns": list(columns), "rows": rows}, way_out="use downsample")

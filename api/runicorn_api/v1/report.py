@@ -9,9 +9,9 @@ from html import escape
 from typing import NamedTuple
 
 from runicorn_api.docs_page import html_page, html_table
-from runicorn_api.v1.csv_text import printable
 from runicorn_db.query import ExperimentDetail
 from runicorn_db.sources.values import flatten
+from runicorn_db.text import printable
 
 TITLE = "Experiment Report"
 

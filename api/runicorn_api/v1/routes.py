@@ -8,7 +8,7 @@ from runicorn_api.gate import ServerSettings
 from runicorn_api.readers import Readers
 from runicorn_api.v1.exports import Environment, MetricsCsv, Report
 from runicorn_api.v1.hierarchy import NamedRuns, Names, PathRuns, Paths, Projects
-from runicorn_api.v1.metrics import MetricsByStep, MetricsByTime, Progress
+from runicorn_api.v1.metrics import Progress, Series, by_step, by_time
 from runicorn_api.v1.recycle_bin import Empty, RecycleBin, Restore, SoftDelete
 from runicorn_api.v1.runs import Run, Runs
 from runicorn_api.v1.settings import Config, StatusCheck
@@ -17,7 +17,7 @@ from runicorn_db.store import Store
 Route = tuple[str, str, object]
 """Template, kind of rate limit, resource."""
 
-LASTING = (MetricsByStep, MetricsByTime, Progress, RecycleBin, Projects, Names, Paths, MetricsCsv, Report)
+LASTING = (Series, Progress, RecycleBin, Projects, Names, Paths, MetricsCsv, Report)
 """What only the index can change: runs are not among it, whose artifacts are counted in their directories."""
 
 
@@ -30,8 +30,8 @@ def v1_routes(
     return (
         ("/api/runs", "list", Runs(store, readers)),
         ("/api/runs/{run_id}", "other", Run(store, readers)),
-        ("/api/runs/{run_id}/metrics_step", "other", MetricsByStep(store, readers)),
-        ("/api/runs/{run_id}/metrics", "other", MetricsByTime(store, readers)),
+        ("/api/runs/{run_id}/metrics_step", "other", Series(store, readers, by_step)),
+        ("/api/runs/{run_id}/metrics", "other", Series(store, readers, by_time)),
         ("/api/runs/{run_id}/progress", "other", Progress(store, readers)),
         ("/api/runs/soft-delete", "soft_delete", SoftDelete(store)),
         ("/api/recycle-bin", "other", RecycleBin(store, readers)),

@@ -31,7 +31,7 @@ BODIES = (
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(template=TEMPLATES, first=SEGMENTS, second=SEGMENTS, asked=st.lists(st.tuples(NAMES, VALUES), max_size=3))
 def test_whatever_is_asked_is_answered_or_refused(
     real: Real, template: str, first: str, second: str, asked: list[tuple[str, str]]
@@ -43,7 +43,7 @@ def test_whatever_is_asked_is_answered_or_refused(
         assert list(answer.json) == ["detail"]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(body=BODIES, path=st.sampled_from(["/runs/soft-delete", "/recycle-bin/restore", "/recycle-bin/empty"]))
 def test_whatever_is_posted_is_answered_or_refused(real: Real, body: object, path: str) -> None:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
