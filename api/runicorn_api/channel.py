@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import math
 import re
 import socket
+import struct
+import termios
 import time
 from collections.abc import Callable
 from typing import Any, cast
@@ -198,6 +201,8 @@ class Channel(HTTPChannel):
     """What the connection goes on with, what came of it already, and whom to tell of the bytes sent in the end."""
     _is_held = False
     _linger_until: float | None = None
+    _untaken: float = math.inf
+    """Bytes that were sent but not yet taken by the client, at the last look since they were sent."""
 
     def __init__(self, server: Any, sock: socket.socket, addr: Any, adj: Any, map: dict[int, Any]) -> None:
         self._moved_at = time.monotonic()
@@ -214,10 +219,26 @@ class Channel(HTTPChannel):
         if self._linger_until is not None:
             return now > self._linger_until
         if self.total_outbufs_len or self.will_close or self.close_when_flushed:
+            if self._has_taken_some():
+                self._moved_at = now
             return now > self._moved_at + STALL_SECONDS
         if self.requests:
             return False
         return now > self._read_by or (self.request is None and now > self._moved_at + IDLE_SECONDS)
+
+    def _has_taken_some(self) -> bool:
+        """Whether the client has taken bytes since the last look.
+
+        The kernel holds some megabytes and has room again only when a good part of them is gone, so a client on a
+        slow line can read for a minute while nothing more can be sent.
+        """
+        before = self._untaken
+        try:
+            waiting = fcntl.ioctl(cast(Any, self).socket, termios.TIOCOUTQ, bytes(4))
+        except OSError:
+            return False
+        (self._untaken,) = struct.unpack("i", waiting)
+        return self._untaken < before
 
     @functools.cached_property
     def _peer_uid(self) -> int | None:
@@ -254,6 +275,7 @@ class Channel(HTTPChannel):
         sent = super().send(data, do_close)
         if sent:
             self._moved_at = time.monotonic()
+            self._untaken = math.inf
         return sent
 
     def write_soon(self, data: bytes) -> int:
