@@ -47,10 +47,11 @@ demo: $(VENV)/.installed
 test: $(VENV)/.test
 	@mkdir -p build
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n 4 --dist worksteal 2>&1 | tee build/pytest.txt
+	$(BIN)/coverage run -m pytest -m "not alone" -n 4 --dist worksteal 2>&1 | tee build/pytest.txt
+	$(BIN)/coverage run -m pytest -m alone 2>&1 | tee -a build/pytest.txt
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
-	@grep -E '^=+ .*(passed|failed|error|skipped).* =+$$' build/pytest.txt | tail -n 1 | tee $(SUMMARY)
+	@grep -E '^=+ .*(passed|failed|error|skipped).* =+$$' build/pytest.txt | tee $(SUMMARY)
 
 torture: $(VENV)/.test
 	TORTURE=1 $(BIN)/pytest -m torture -n 2 --dist worksteal --timeout 86400

@@ -68,6 +68,7 @@ def test_a_socket_file_is_served_and_removed_at_the_end(empty_store: Store, tmp_
     assert not path.exists()
 
 
+@pytest.mark.alone
 def test_stopping_an_idle_server_is_quick_and_frees_the_port(app) -> None:
     server = Server(app, port=0)
     server.start()
@@ -185,6 +186,7 @@ def test_requests_in_one_packet_are_all_answered_before_the_server_stops(empty_s
     assert b"connection: close" not in first + second
 
 
+@pytest.mark.alone
 def test_a_request_that_never_ends_holds_up_the_stop_for_a_few_seconds_only(
     empty_store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,6 +209,7 @@ def test_a_request_that_never_ends_holds_up_the_stop_for_a_few_seconds_only(
         release.set()
 
 
+@pytest.mark.alone
 def test_a_client_that_asks_on_and_on_does_not_hold_up_the_stop(app) -> None:
     server = Server(app, port=0)
     server.start()

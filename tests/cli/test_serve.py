@@ -94,6 +94,7 @@ def test_a_known_root_is_read_behind_the_line(
         assert time.monotonic() < deadline
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGHUP, 0), (signal.SIGINT, 130)])
 def test_signals_stop_it_within_two_seconds(serve: Serve, db: Path, number: signal.Signals, code: int) -> None:
     process = serve("--db", db)
@@ -109,6 +110,7 @@ def test_signals_stop_it_within_two_seconds(serve: Serve, db: Path, number: sign
     assert "Traceback" not in err
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.parametrize("watch", [(), ("--no-watch",)])
 def test_a_stop_does_not_wait_for_the_markers_of_a_large_deletion_and_the_next_start_writes_them(

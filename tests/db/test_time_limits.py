@@ -21,6 +21,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield store
 
 
+@pytest.mark.alone
 def test_a_question_is_ended_when_its_time_is_over_and_the_connection_stays_usable(store: Store) -> None:
     began = time.monotonic()
     expected = pytest.raises(QueryFailed, match=r"^Database query failed: timeout$")
@@ -44,6 +45,7 @@ def test_without_a_limit_a_question_takes_its_time(store: Store) -> None:
         assert connection.execute(long).fetchone() == (3_000_000,)
 
 
+@pytest.mark.alone
 def test_all_that_a_request_asks_shares_its_time(store: Store) -> None:
     with time_limit(0.3):
         for _ in range(50):

@@ -29,6 +29,8 @@ from runicorn_db.store import Store
 from tests.api.conftest import Client, Run, Serve, write_root
 from tests.conftest import scaled
 
+pytestmark = pytest.mark.alone
+
 SERIES = "/api/v2/experiments/long/metrics/fast"
 GET_HEALTH = b"GET /api/health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 GET_SERIES = f"GET {SERIES} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()

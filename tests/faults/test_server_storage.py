@@ -86,6 +86,7 @@ def impatient(store: Store) -> Iterator[Store]:
         yield impatient
 
 
+@pytest.mark.alone
 def test_a_busy_index_is_answered_503_and_lists_go_on(impatient: Store, serve: Serve) -> None:
     client = serve(impatient)
     body, kind = json.dumps({"exp_ids": [SOME_ID]}).encode(), {"Content-Type": "application/json"}

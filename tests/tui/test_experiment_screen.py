@@ -280,6 +280,7 @@ def test_capital_y_copies_the_run_directory_and_shows_it(store, run):
     opened(store, script)
 
 
+@pytest.mark.alone
 def test_a_running_experiments_log_grows_on_screen_by_itself(store, tmp_path):
     run = write_run(tmp_path / "root", status="running", metrics=curves(5), log=b"first\n")
     index(store, tmp_path / "root")

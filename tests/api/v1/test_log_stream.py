@@ -557,6 +557,7 @@ def test_a_client_that_vanishes_ends_its_stream(lab: Lab) -> None:
         assert lab.told.get(timeout=10).status == 101
 
 
+@pytest.mark.alone
 def test_a_client_that_reads_nothing_is_dropped(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     assert websocket.STALL_SECONDS == 30
     monkeypatch.setattr(websocket, "STALL_SECONDS", 0.3)
@@ -612,6 +613,7 @@ def test_a_client_that_does_not_answer_the_end_is_dropped(lab: Lab, monkeypatch:
         assert [opcode for opcode, _ in frames(connection)] == [TEXT, CLOSE]
 
 
+@pytest.mark.alone
 def test_a_client_that_does_not_answer_the_end_holds_up_no_stop(lab: Lab) -> None:
     lab.append(b"one\n", FINISHED)
     with lab.connected(ASKED.replace(RUNNING.encode(), FINISHED.encode())) as connection:
@@ -701,6 +703,7 @@ def test_two_streams_go_on_while_eight_others_ask(lab: Lab) -> None:
 # --- the server
 
 
+@pytest.mark.alone
 def test_all_streams_are_told_when_the_server_stops_and_are_over_within_two_seconds(lab: Lab) -> None:
     lab.append(b"".join(b"x" * 4000 + b"\n" for _ in range(9_000)), RUNNING)
     with ExitStack() as stack:
@@ -749,6 +752,7 @@ def test_an_opening_that_comes_while_the_server_stops_is_ended_as_well(lab: Lab)
     assert {codes.get_nowait() for _ in range(codes.qsize())} <= {1000, 1001}
 
 
+@pytest.mark.alone
 def test_sigterm_ends_every_stream_within_two_seconds(tmp_path: Path) -> None:
     root = tmp_path / "root"
     write_run(root, Run(id=RUNNING, project="p", name="n", status="running", seconds=None))
