@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import pickle
@@ -11,6 +12,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, Pipe
 from typing import Any, Protocol, TypeVar
@@ -23,6 +25,7 @@ _BYTES_PER_ORDER = 2 << 20
 # As much as is read while the longest write goes on.
 _MESSAGES_KEPT = 24
 _POLL_SECONDS = 0.1
+_FEWEST_OBJECTS_COLLECTED = 50_000
 _PROGRAM = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[2]);"
     " from runicorn_db.sources.reader_process import serve; serve(int(sys.argv[1]))"
@@ -48,6 +51,31 @@ class Job(Protocol[_P]):
     def after(self, piece: _P) -> Job[_P]: ...
 
 
+class _RareCollections:
+    """What is read is many objects and no cycles: while it comes, the collector looks for these less often."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._usual = gc.get_threshold()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._users:
+                self._usual = gc.get_threshold()
+                gc.set_threshold(_FEWEST_OBJECTS_COLLECTED, *self._usual[1:])
+            self._users += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._users -= 1
+            if not self._users:
+                gc.set_threshold(*self._usual)
+
+
+_rare_collections = _RareCollections()
+
+
 class Readers:
     """Processes that read for this one, started when there is much to read for the first time.
 
@@ -57,8 +85,12 @@ class Readers:
 
     def __init__(self) -> None:
         self._readers: list[_Reader] | None = None
-        self._messages: queue.Queue[tuple[_Reader, bytes | None]] = queue.Queue(_MESSAGES_KEPT)
+        # What nobody has been told to read yet, and who is told what.
+        self._orders: deque[list[Job[Any]]] = deque()
+        self._ordering = threading.Lock()
+        self._messages: queue.Queue[tuple[_Reader, Sequence[Any] | None]] = queue.Queue(_MESSAGES_KEPT)
         self._is_closed = threading.Event()
+        self._while_reading = ExitStack()
 
     def read(
         self, jobs: Sequence[Job[_P]], sizes: Sequence[int], should_stop: Callable[[], bool]
@@ -75,10 +107,10 @@ class Readers:
             self._start()
         is_complete = False
         try:
-            orders = deque(_orders(jobs, sizes))
-            yield from self._share_out(orders, should_stop)
+            self._orders = deque(_orders(jobs, sizes))
+            yield from self._share_out(len(jobs), should_stop)
             # What nobody took: none is left, or could be started.
-            yield from _read_here((job for order in orders for job in order), should_stop)
+            yield from _read_here((job for order in self._orders for job in order), should_stop)
             is_complete = not should_stop()
         finally:
             if not is_complete:
@@ -90,49 +122,63 @@ class Readers:
         for reader in self._readers or ():
             reader.end()
         self._readers = []
+        self._while_reading.close()
 
     def _start(self) -> None:
+        self._while_reading.enter_context(_rare_collections)
         self._readers = [reader for _ in range(min(cores(), _MOST_PROCESSES)) if (reader := _start_process())]
         for reader in self._readers:
             reader.thread = threading.Thread(target=self._receive, args=(reader,), name="reader", daemon=True)
             reader.thread.start()
 
     def _receive(self, reader: _Reader) -> None:
-        """Keep some answers ready, so that reading goes on while the index is written."""
-        message: bytes | None = b""
-        while message is not None and not self._is_closed.is_set():
+        """Keep some answers ready and the reader busy, so that reading goes on while the index is written."""
+        is_alive = True
+        while is_alive and not self._is_closed.is_set():
             try:
-                message = reader.connection.recv_bytes()
+                pieces = pickle.loads(reader.connection.recv_bytes())
             except (EOFError, OSError):
-                message = None
+                pieces, is_alive = None, False
+            with self._ordering:
+                if pieces is not None:
+                    reader.take(pieces)
+                    reader.order_from(self._orders)
+                else:
+                    self._give_back(reader)
             while not self._is_closed.is_set():
                 try:
-                    self._messages.put((reader, message), timeout=_POLL_SECONDS)
+                    self._messages.put((reader, pieces), timeout=_POLL_SECONDS)
                     break
                 except queue.Full:
                     continue
 
-    def _share_out(self, orders: deque[list[Job[Any]]], should_stop: Callable[[], bool]) -> Iterator[Any]:
-        """Leaves in `orders` what no process is there to read."""
-        readers = [reader for reader in self._readers or () if reader.is_alive]
-        for reader in readers:
-            reader.order_from(orders)
-        while any(reader.jobs for reader in readers) and not should_stop():
+    def _give_back(self, dead: _Reader) -> None:
+        """What it did not read goes to the others, behind the pieces that it did."""
+        dead.is_alive = False
+        self._orders.appendleft(list(dead.jobs.values()))
+        dead.jobs.clear()
+        for reader in self._readers or ():
+            reader.order_from(self._orders)
+
+    def _share_out(self, unread: int, should_stop: Callable[[], bool]) -> Iterator[Any]:
+        """The pieces of so many jobs; leaves in the orders what no process is there to read."""
+        readers = self._readers or []
+        with self._ordering:
+            for reader in readers:
+                reader.order_from(self._orders)
+        while unread and readers and not should_stop():
             try:
-                reader, message = self._messages.get(timeout=_POLL_SECONDS)
+                reader, pieces = self._messages.get(timeout=_POLL_SECONDS)
             except queue.Empty:
                 continue
-            if message is None:
-                reader.is_alive = False
-                orders.appendleft(list(reader.jobs.values()))
-                reader.jobs.clear()
-                for other in readers:
-                    other.order_from(orders)
+            if pieces is None:
+                with self._ordering:
+                    readers.remove(reader)
+                reader.end()
                 continue
-            for piece in pickle.loads(message):
-                reader.take(piece)
+            for piece in pieces:
+                unread -= piece.is_last
                 yield piece
-            reader.order_from(orders)
 
 
 @dataclass(slots=True, eq=False)
@@ -156,12 +202,13 @@ class _Reader:
                 # It has died: its end comes as a message, and the order goes to somebody else then.
                 return
 
-    def take(self, piece: Any) -> None:
-        """Note what of its job is done, for the case that the process dies."""
-        if piece.is_last:
-            del self.jobs[piece.number]
-        else:
-            self.jobs[piece.number] = self.jobs[piece.number].after(piece)
+    def take(self, pieces: Iterable[Any]) -> None:
+        """Note what of their jobs is done, for the case that the process dies."""
+        for piece in pieces:
+            if piece.is_last:
+                del self.jobs[piece.number]
+            else:
+                self.jobs[piece.number] = self.jobs[piece.number].after(piece)
 
     def end(self) -> None:
         self.process.kill()

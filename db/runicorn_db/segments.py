@@ -281,7 +281,9 @@ def merged(parts: Iterable[Points]) -> Points:
     for points in parts:
         values.update(zip(*points, strict=True))
     steps = sorted(values)
-    return Points(array("q", steps), array("d", map(values.__getitem__, steps)))
+    # Mostly they come by step, some of them twice.
+    in_order = values.values() if steps == list(values) else map(values.__getitem__, steps)
+    return Points(array("q", steps), array("d", list(in_order)))
 
 
 def concatenated(parts: Iterable[Points]) -> Points:

@@ -175,6 +175,9 @@ def _distinct(columns: Sequence[array[int]]) -> tuple[int, int, Collection[int]]
     # Mostly all metrics are logged together, some of them now and then.
     longest = max(columns, key=len)
     others = [steps for steps in columns if steps != longest]
+    is_gapless = longest[-1] - longest[0] == len(longest) - 1
+    if is_gapless and all(longest[0] <= steps[0] and steps[-1] <= longest[-1] for steps in others):
+        return longest[0], longest[-1], longest
     if not others:
         return longest[0], longest[-1], longest
     steps = set(longest).union(*others)
@@ -195,8 +198,10 @@ def _extremes(points: Points) -> _Extremes | None:
     steps, values = finite(points)
     if not values:
         return None
-    low, high = min(values), max(values)
-    return _Extremes((low, steps[values.index(low)]), (-high, steps[values.index(high)]))
+    # Each look at an array makes its numbers anew.
+    numbers = values.tolist()
+    low, high = min(numbers), max(numbers)
+    return _Extremes((low, steps[numbers.index(low)]), (-high, steps[numbers.index(high)]))
 
 
 def _joined(one: _Extremes | None, other: _Extremes | None) -> _Extremes | None:

@@ -16,6 +16,7 @@ from runicorn_db.chunks import Points, no_points
 from runicorn_db.database import Database
 from runicorn_db.readers import Readers
 from runicorn_db.series import SeriesBatch
+from runicorn_db.short_writes import ShortWrites
 from runicorn_db.sources.events import Position
 from runicorn_db.sources.files import FileProblem, Unreadable
 from runicorn_db.sources.legacy_database import SeriesRow
@@ -23,6 +24,7 @@ from runicorn_db.sources.reader_process import EventsJob, EventsPiece
 from runicorn_db.sources.shared_files import SharedFiles
 
 _POINTS_PER_WRITE = 400_000
+_POINTS_PER_PORTION = 60_000
 _SECONDS_PER_WRITE = 0.5
 _RUNS_PER_REPORT = 50
 _MAX_ROWS_FROM_DATABASE = 10_000_000
@@ -30,7 +32,7 @@ _MAX_ROWS_FROM_DATABASE = 10_000_000
 # In a signature the mark of events.jsonl stands between the first two bars.
 _EVENTS_MARK = "substr(rest, 1, instr(rest || '|', '|') - 1)"
 _PENDING = f"""
-SELECT path, id, {_EVENTS_MARK} AS mark, events_inode, events_offset, events_line
+SELECT experiment_seq, path, id, {_EVENTS_MARK} AS mark, events_inode, events_offset, events_line
 FROM (
     SELECT *, substr(signature, instr(signature, '|') + 1) AS rest FROM run_directory
     WHERE root_id = ? AND experiment_seq IS NOT NULL
@@ -38,12 +40,15 @@ FROM (
 WHERE events_signature IS NOT {_EVENTS_MARK}
 """
 _PENDING_OF_ONE = f"{_PENDING} AND path = ?"
+# The newest first; and what is written together lies together in the index.
+_NEWEST_FIRST = " ORDER BY experiment_seq DESC"
 
 
 @dataclass(frozen=True, slots=True)
 class _Run:
     """A run whose series is to be read, and from where."""
 
+    seq: int
     path: bytes
     id: str
     mark: str
@@ -82,6 +87,7 @@ class SeriesReader:
         readers: Readers,
     ) -> None:
         self._database = database
+        self._writes = ShortWrites(database)
         self._root_id = root_id
         self._root = os.fsencode(root)
         self._open_shared = open_shared
@@ -98,7 +104,7 @@ class SeriesReader:
         """
         with self._database.snapshot() as connection:
             if paths is None:
-                rows = connection.execute(_PENDING, (self._root_id,)).fetchall()
+                rows = connection.execute(_PENDING + _NEWEST_FIRST, (self._root_id,)).fetchall()
             else:
                 rows = [row for path in paths for row in connection.execute(_PENDING_OF_ONE, (self._root_id, path))]
         pending = [_Run(*row) for row in rows]
@@ -152,9 +158,9 @@ class SeriesReader:
             self._write()
 
     def _write(self) -> None:
-        if self._parts:
-            with self._database.writing() as connection:
-                _write_parts(connection, self._root_id, self._parts)
+        self._writes.write(
+            _portions(self._parts), lambda connection, parts: _write_parts(connection, self._root_id, parts)
+        )
         self._parts = []
         self._points = 0
         self._written_at = time.monotonic()
@@ -175,6 +181,20 @@ def _batch_of(rows: Iterable[SeriesRow]) -> SeriesBatch:
             times.steps.append(row.step)
             times.values.append(row.logged_at)
     return SeriesBatch(points=points, texts=(), times=times)
+
+
+def _portions(parts: Iterable[_Part]) -> Iterator[list[_Part]]:
+    """The parts in portions that take no time; oldest run first, for tables that grow at their end are filled best."""
+    portion: list[_Part] = []
+    points = 0
+    for part in sorted(parts, key=lambda part: part.run.seq):
+        portion.append(part)
+        points += part.piece.weight
+        if points >= _POINTS_PER_PORTION:
+            yield portion
+            portion, points = [], 0
+    if portion:
+        yield portion
 
 
 def _write_parts(connection: sqlite3.Connection, root_id: int, parts: Sequence[_Part]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
 from collections.abc import Callable, Container, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
@@ -17,6 +18,7 @@ from runicorn_db.measuring import Measurer
 from runicorn_db.readers import Readers
 from runicorn_db.roots import find as find_root
 from runicorn_db.series_sync import SeriesReader
+from runicorn_db.short_writes import ShortWrites
 from runicorn_db.sources.directories import FoundRun, find_run_directories
 from runicorn_db.sources.files import FileProblem, Unreadable
 from runicorn_db.sources.reader_process import RunJob, RunPiece
@@ -29,6 +31,7 @@ from runicorn_db.sync_report import Controls, Phase, SyncProgress, SyncReport
 _RUNS_PER_LOOK = 1000
 _RUNS_AT_FIRST = 200
 _RUNS_PER_WRITE = 500
+_RUNS_PER_PORTION = 100
 # What a run weighs beside the bytes of a long file: opening its small files takes as long as reading these.
 _RUN_BYTES = 20_000
 _LARGE = 64 << 20
@@ -326,11 +329,15 @@ class RootSync:
             return
         # Names begin with the time in all versions: the newest are what a list shows first.
         newest_first = sorted(changed, key=lambda item: item[0].path.rpartition(b"/")[2], reverse=True)
+        writes = ShortWrites(self._database)
+
+        def store(connection: sqlite3.Connection, runs: Sequence[ReadRun]) -> None:
+            ingest.store_runs(connection, self._root_id, runs, on_disk=on_disk, counts=self._counts)
+
         with closing(self._read(newest_first, problems)) as reading:
             while part := list(islice(reading, _RUNS_PER_WRITE if done else _RUNS_AT_FIRST)):
                 runs = [run for run in part if run is not None]
-                with self._database.writing() as connection:
-                    ingest.store_runs(connection, self._root_id, runs, on_disk=on_disk, counts=self._counts)
+                writes.write(_portions(runs), store)
                 done += len(part)
                 self._report("list", done, len(changed))
                 self._check()
@@ -418,6 +425,14 @@ class RootSync:
                 " WHERE id = ?",
                 (os.access(self._path, os.W_OK), time.time(), signature, self._root_id),
             )
+
+
+def _portions(runs: Sequence[ReadRun]) -> list[Sequence[ReadRun]]:
+    """Oldest first, for tables that grow at their end are filled best; those that share an id stay together."""
+    if len({run.record.id for run in runs}) < len(runs):
+        return [runs]
+    ordered = sorted(runs, key=lambda run: run.record.created_at)
+    return [ordered[at : at + _RUNS_PER_PORTION] for at in range(0, len(ordered), _RUNS_PER_PORTION)]
 
 
 def _seen(known: Mapping[bytes, _Known]) -> dict[bytes, str]:

@@ -160,11 +160,11 @@ def _parts(texts: dict[int, str]) -> Iterator[tuple[dict[int, str], bool]]:
 
 
 def _pack(texts: dict[int, str]) -> bytes:
-    steps = array("q", texts)
+    steps = array("q", list(texts))
     stride = stride_of(steps)
     differences = [stride] if stride else list(map(sub, steps[1:], steps))
     numbers = {text: number for number, text in enumerate(dict.fromkeys(texts.values()))}
-    of_steps = array("H", map(numbers.__getitem__, texts.values()))
+    of_steps = array("H", list(map(numbers.__getitem__, texts.values())))
     packed = _Packed(steps[0], len(steps), to_bytes(array("Q", differences)), list(numbers), to_bytes(of_steps))
     return deflate(msgspec.msgpack.encode(packed))
 

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import gc
 import json
+import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 import pytest
@@ -13,6 +18,7 @@ import pytest
 from runicorn_db import readers
 from runicorn_db.demo import write_demo
 from runicorn_db.query import ExperimentQuery
+from runicorn_db.readers import Readers
 from runicorn_db.sources.signatures import settled
 from runicorn_db.store import Store
 from runicorn_db.sync import SyncProgress, SyncReport, sync
@@ -172,6 +178,49 @@ def test_a_stop_ends_the_processes_and_the_next_sync_goes_on(phase: str, root: P
     expected = indexed(root, tmp_path / "at-once.db")
     assert found["metric"] == expected["metric"]
     assert found["experiment"] == expected["experiment"]
+
+
+class Touched(NamedTuple):
+    number: int
+    is_last: bool = True
+    weight: int = 1
+
+
+class Touch(NamedTuple):
+    """A job that leaves a trace when it is done."""
+
+    number: int
+    folder: str
+
+    def read(self) -> Iterator[Touched]:
+        Path(self.folder, str(self.number)).touch()
+        yield Touched(self.number)
+
+    def after(self, piece: Touched) -> Touch:
+        return self
+
+
+@pytest.mark.usefixtures("shared")
+def test_reading_goes_on_while_nobody_takes_what_was_read(tmp_path: Path) -> None:
+    jobs = [Touch(number, str(tmp_path)) for number in range(500)]
+    with closing(Readers()) as reading, closing(reading.read(jobs, [1] * len(jobs), lambda: False)) as pieces:
+        numbers = [next(pieces).number]
+        while len(os.listdir(tmp_path)) < len(jobs):
+            threading.Event().wait(0.01)
+        numbers.extend(piece.number for piece in pieces)
+    assert sorted(numbers) == list(range(500))
+
+
+@pytest.mark.usefixtures("shared")
+def test_garbage_is_collected_as_before_when_all_is_read(tmp_path: Path) -> None:
+    before = gc.get_threshold()
+    with closing(Readers()) as one, closing(Readers()) as other:
+        for reading in (one, other):
+            assert len(list(reading.read([Touch(1, str(tmp_path))], [1], lambda: False))) == 1
+            assert gc.get_threshold()[0] > before[0]
+        one.close()
+        assert gc.get_threshold()[0] > before[0]
+    assert gc.get_threshold() == before
 
 
 _PROGRAM = """

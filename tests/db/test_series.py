@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from runicorn_db import chunks, segments, series
 from runicorn_db.chunks import MAX_POINTS, Points, unpack
-from runicorn_db.database import migrations
+from runicorn_db.index_file import migrations
 from runicorn_db.query import MetricsQuery, MetricTable
 from runicorn_db.series import SeriesBatch, TextPoint
 from runicorn_db.sources.events import read_events

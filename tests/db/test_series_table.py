@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from runicorn_db import chunks, segments, series
 from runicorn_db.chunks import Points, no_points
-from runicorn_db.database import migrations
+from runicorn_db.index_file import migrations
 from runicorn_db.query import MetricsQuery, MetricTable
 from runicorn_db.series import SeriesBatch, TextPoint
 

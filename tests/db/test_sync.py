@@ -303,6 +303,18 @@ def test_a_stop_between_runs_is_taken_up_by_the_next_sync(root: Path, store: Sto
     assert all(series(store, f"run-{number:03d}") == [(1, 1.0)] for number in (0, 200, 449))
 
 
+def test_the_newest_series_are_read_first(root: Path, store: Store) -> None:
+    for number in range(120):
+        name = f"run-{number * 7 % 120:03d}"
+        write_run(root, name, name=f"name-{number}", created_at=CREATED + number, steps=[{"loss": 1.0}])
+    seen: list[SyncProgress] = []
+    sync(store, progress=seen.append, should_stop=lambda: any(p.phase == "series" and p.done for p in seen))
+    newest_first = store.find(ExperimentQuery(per_page=120)).experiments
+    has_series = [series(store, experiment.id) == [(1, 1.0)] for experiment in newest_first]
+    assert 0 < sum(has_series) < 120
+    assert has_series == sorted(has_series, reverse=True)
+
+
 def test_a_dead_process_on_this_host_is_shown_as_failed(root: Path, store: Store) -> None:
     long_ago = psutil.boot_time() - 1000
     process = subprocess.Popen(["true"])

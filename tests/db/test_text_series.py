@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runicorn_db import text_series
-from runicorn_db.database import migrations
 from runicorn_db.errors import QueryFailed
+from runicorn_db.index_file import migrations
 from runicorn_db.text_series import append_texts, read_texts
 
 

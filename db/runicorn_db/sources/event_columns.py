@@ -6,17 +6,22 @@ import json
 import math
 from array import array
 from collections.abc import Iterable, Sequence
+from functools import reduce
 from itertools import chain, compress, repeat
-from operator import itemgetter
+from operator import eq, is_not, itemgetter, or_
 from typing import Any, NamedTuple
 
 import msgspec
 
 from runicorn_db.chunks import Points, no_points
+from runicorn_db.sources import line_shapes
 from runicorn_db.sources.files import clean_text
+from runicorn_db.sources.line_shapes import ABSENT, Kind, ShapedLines
 from runicorn_db.text_series import TextColumns, TextPoint
 
 RESERVED = ("global_step", "step", "time", "stage", "epoch")
+# Where there is a `global_step`.
+_UNUSED = ("step", "time", "epoch")
 MAX_TEXT_LENGTH = 1000
 MAX_NAME_LENGTH = 1000
 
@@ -71,6 +76,8 @@ class EventColumns:
         self.skipped[message] = (min(first, line), count + 1)
 
     def read(self, lines: list[bytes], first_line: int) -> None:
+        if self._take_shaped(lines):
+            return
         try:
             events = list(map(_decode, lines))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -78,6 +85,19 @@ class EventColumns:
         if not self._take_regular(events):
             self._take_rows(events, first_line)
             self.texts = self._single_texts
+
+    def _take_shaped(self, lines: Sequence[bytes]) -> bool:
+        """Take lines that hold what others before them held; False, with nothing taken, where they do not."""
+        shaped = line_shapes.decode(lines)
+        if shaped is None or not _are_in_range(shaped.times):
+            return False
+        try:
+            steps = array("q", shaped.steps)
+        except OverflowError:
+            return False
+        self._take_columns(_shaped_columns(shaped, steps), steps, shaped.times)
+        self.last_event_at = shaped.times[-1]
+        return True
 
     def _take_regular(self, events: Sequence[_Event]) -> bool:
         """Take everything column by column, which is several times faster than row by row.
@@ -96,6 +116,13 @@ class EventColumns:
             return False
         if times:
             self.last_event_at = times[-1]
+        self._take_columns(columns, steps, [event.ts for event in logged])
+        if rows and len(logged) == len(events) == len(times):
+            _learn(rows, columns)
+        return True
+
+    def _take_columns(self, columns: Sequence[_Column], steps: array[int], times: Sequence[Any]) -> None:
+        """Take columns of lines of metrics; `times` are those of the lines, or None."""
         texts: dict[str, tuple[array[int], list[str]]] = {}
         for column in columns:
             if isinstance(column.values, list):
@@ -103,8 +130,7 @@ class EventColumns:
             else:
                 self.points[column.name] = Points(column.steps, column.values)
         self.texts = TextColumns(texts) if texts else ()
-        self.times = _times_of([event.ts for event in logged], steps, columns)
-        return True
+        self.times = _times_of(times, steps, columns)
 
     def _take_rows(self, events: Iterable[_Event], first_line: int) -> None:
         for number, event in enumerate(events, first_line):
@@ -197,20 +223,21 @@ class EventColumns:
 
 
 def _are_times(times: Sequence[Any]) -> bool:
-    if not times:
-        return True
+    return not times or (set(map(type, times)) == {float} and _are_in_range(times))
+
+
+def _are_in_range(times: Sequence[float]) -> bool:
     # The sum of anything with a NaN or an infinity is one.
-    is_finite = set(map(type, times)) == {float} and math.isfinite(sum(times))
-    return is_finite and min(times) >= 0 and max(times) < _END_OF_9999
+    return math.isfinite(sum(times)) and min(times) >= 0 and max(times) < _END_OF_9999
 
 
 class _Column(NamedTuple):
-    """What was logged under a name in the order of the rows; `chosen`: whether each row has it, None when all do."""
+    """What was logged under a name in the order of the rows; `chosen`: 1 for each row that has it, None when all do."""
 
     name: str
     steps: array[int]
     values: array[float] | list[str]
-    chosen: Sequence[bool] | None
+    chosen: bytes | None
 
 
 def _columns(rows: Sequence[dict[str, Any]], steps: array[int]) -> list[_Column] | None:
@@ -228,7 +255,7 @@ def _columns(rows: Sequence[dict[str, Any]], steps: array[int]) -> list[_Column]
             continue
         kinds_with = tuple([name in kind for kind in kinds_of_names])
         if kinds_with not in parts:
-            parts[kinds_with] = _part(rows, steps, None if all(kinds_with) else [name in row for row in rows])
+            parts[kinds_with] = _part(rows, steps, None if all(kinds_with) else bytes([name in row for row in rows]))
         part = parts[kinds_with]
         column = list(map(itemgetter(name), part.rows))
         values = _numbers(column) if name != "stage" else None
@@ -245,23 +272,55 @@ class _Part(NamedTuple):
 
     rows: Sequence[dict[str, Any]]
     steps: array[int]
-    chosen: Sequence[bool] | None
+    chosen: bytes | None
 
 
-def _part(rows: Sequence[dict[str, Any]], steps: array[int], chosen: Sequence[bool] | None) -> _Part:
+def _part(rows: Sequence[dict[str, Any]], steps: array[int], chosen: bytes | None) -> _Part:
     if chosen is None:
         return _Part(rows, steps, None)
     return _Part(list(compress(rows, chosen)), array("q", compress(steps, chosen)), chosen)
 
 
+def _shaped_columns(shaped: ShapedLines, steps: array[int]) -> list[_Column]:
+    steps_of: dict[bytes, array[int]] = {}
+    columns: list[_Column] = []
+    for name, kind, values in shaped.columns:
+        if kind == "anything":
+            continue
+        taken = _numbers(values) if kind == "number" else _cleaned(values)
+        if taken is not None:
+            columns.append(_Column(name, steps, taken, None))
+            continue
+        # Few different ones, mostly.
+        chosen = bytes(map(is_not, values, repeat(ABSENT)))
+        if 1 not in chosen:
+            continue
+        if chosen not in steps_of:
+            steps_of[chosen] = array("q", list(compress(steps, chosen)))
+        there = list(compress(values, chosen))
+        taken = array("d", there) if kind == "number" else _cleaned(there)
+        assert taken is not None
+        columns.append(_Column(name, steps_of[chosen], taken, chosen))
+    return columns
+
+
+def _learn(rows: Sequence[dict[str, Any]], columns: Sequence[_Column]) -> None:
+    kinds: dict[str, Kind] = dict.fromkeys(_UNUSED, "anything")
+    kinds |= {column.name: "text" if isinstance(column.values, list) else "number" for column in columns}
+    line_shapes.learn(list(rows[0]), kinds)
+
+
 def _times_of(times: Sequence[Any], steps: array[int], columns: Sequence[_Column]) -> Points:
     """The known times of the rows that hold a metric."""
-    chosen = [column.chosen for column in columns if not isinstance(column.values, list)]
-    is_in_all = None in chosen
-    if is_in_all and None not in times:
+    # Few different ones, mostly.
+    chosen = {column.chosen for column in columns if not isinstance(column.values, list)}
+    holds_metric = b"\1" * len(steps)
+    if None not in chosen:
+        masks = (int.from_bytes(one or b"", "little") for one in chosen)
+        holds_metric = reduce(or_, masks, 0).to_bytes(len(steps), "little")
+    if 0 not in holds_metric and None not in times:
         return Points(steps, array("d", times))
-    holds_metric = repeat(is_in_all) if is_in_all or not chosen else map(any, zip(*filter(None, chosen), strict=True))
-    known = [is_there and time is not None for is_there, time in zip(holds_metric, times, strict=False)]
+    known = [is_there and time is not None for is_there, time in zip(holds_metric, times, strict=True)]
     return Points(array("q", compress(steps, known)), array("d", compress(times, known)))
 
 
@@ -281,8 +340,16 @@ def _numbers(column: Sequence[Any]) -> array[float] | None:
 
 
 def _texts(column: Sequence[Any]) -> list[str] | None:
-    if set(map(type, column)) != {str}:
-        return None
+    return _cleaned(column) if set(map(type, column)) == {str} else None
+
+
+def _cleaned(column: Sequence[str]) -> list[str] | None:
+    """Texts fit to be stored, None where one is absent."""
     # Few different ones, mostly: the name of a stage.
-    cleaned = {text: clean_text(text[:MAX_TEXT_LENGTH]) for text in set(column)}
+    distinct = set(column)
+    if ABSENT in distinct:
+        return None
+    cleaned = {text: clean_text(text[:MAX_TEXT_LENGTH]) for text in distinct}
+    if all(map(eq, cleaned, cleaned.values())):
+        return list(column)
     return list(map(cleaned.__getitem__, column))

@@ -9,8 +9,11 @@ import json
 import os
 import re
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 MAX_JSON_BYTES = 16 * 2**20
 
@@ -133,6 +136,13 @@ def read_regular(path: bytes, *, directory: int | None = None, max_bytes: int = 
     raise Unreadable(f"Larger than {max_bytes // 2**20} MiB")
 
 
+def _decoded(content: bytes) -> Any:
+    """As Python's json reads it, which takes several times as long: for what only that accepts, and to say why not."""
+    with suppress(msgspec.DecodeError, ValueError, RecursionError):
+        return msgspec.json.decode(content)
+    return json.loads(content.decode("utf-8-sig"))
+
+
 @dataclass(frozen=True, slots=True)
 class JsonProblem:
     """Why a file gave no object, and where if that is known."""
@@ -155,7 +165,7 @@ def read_json_object(
     if not content.strip():
         return {}, JsonProblem("Empty file")
     try:
-        value = json.loads(content.decode("utf-8-sig"))
+        value = _decoded(content)
     except UnicodeDecodeError as error:
         return {}, JsonProblem("Not UTF-8", content.count(b"\n", 0, error.start) + 1)
     except json.JSONDecodeError as error:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import json
 import math
 import os
 import socket
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runicorn_db.sources.files import (
     JsonProblem,
@@ -113,6 +116,34 @@ def test_not_a_number_and_infinity_are_read_as_python_writes_them(tmp_path: Path
     assert problem is None
     assert math.isnan(content["a"])
     assert (content["b"], content["c"]) == (-math.inf, math.inf)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+        lambda values: st.lists(values, max_size=3) | st.dictionaries(st.text(max_size=3), values, max_size=3),
+        max_leaves=8,
+    ),
+    st.lists(
+        st.tuples(st.integers(0, 60), st.sampled_from([b"", b'"', b"\\", b"0", b"-", b"e9", b",", b"\x1f", b"\xff"]))
+    ),
+    st.booleans(),
+)
+def test_everything_is_read_as_python_reads_it(
+    tmp_path_factory: pytest.TempPathFactory, value: object, damages: list[tuple[int, bytes]], is_ascii: bool
+) -> None:
+    content = json.dumps({"value": value}, ensure_ascii=is_ascii).encode("utf-8", "surrogatepass")
+    for place, damage in damages:
+        content = content[:place] + damage + content[place + 1 :]
+    path = tmp_path_factory.getbasetemp() / "value.json"
+    path.write_bytes(content)
+    try:
+        expected = json.loads(content.decode("utf-8-sig"))
+    except ValueError:
+        expected = {}
+    found, _ = read_json_object(name_of(path))
+    # As text: NaN equals NaN then, and 1 is not True.
+    assert repr(found) == repr(expected if isinstance(expected, dict) else {})
 
 
 def test_a_file_of_exactly_the_limit_is_read(tmp_path: Path) -> None:
