@@ -80,7 +80,7 @@ def fill(store: Store, experiments: int) -> None:
 
 def search_insert() -> str:
     with sqlite3.connect(":memory:") as scratch:
-        from runicorn_db.database import migrations
+        from runicorn_db.index_file import migrations
 
         for step in migrations():
             scratch.executescript(step)

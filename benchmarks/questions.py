@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from make_index import NEWEST, RARE_WORD, SECONDS_APART
 
+from runicorn_db import labels
 from runicorn_db.filter_language import parse
 from runicorn_db.query import ORDER_FIELDS, ExperimentQuery
 
@@ -27,6 +28,8 @@ _TAGGED = "live_tag JOIN experiment ON seq = experiment_seq"
 _TEXTS = "search_text JOIN experiment USING (seq)"
 _ALL = "SELECT coalesce(sum(n), 0) FROM facet_count"
 _HITS = "SELECT count(*) FROM search_index WHERE search_index MATCH ?"
+_WITH_TAG = "SELECT experiment_seq FROM live_tag WHERE tag = "
+_BOTH = f"{_WITH_TAG}?1 INTERSECT {_WITH_TAG}?2 ORDER BY 1"
 _MATCH = "search_index MATCH ?"
 _SHORT = "(instr(search_text.project, ?1) OR instr(search_text.name, ?1) OR instr(search_text.description, ?1))"
 
@@ -149,9 +152,9 @@ def _ranges(live: int) -> dict[str, Question]:
                 order_by="best_metric_value",
                 page=2,
             ),
-            where="live = 1 AND project = ? AND status IN ('finished', 'failed') AND created_at >= ?"
+            where="live = 1 AND project = ? AND seq >= ? AND status IN ('finished', 'failed') AND created_at >= ?"
             " AND best_metric_value >= ?",
-            args=("project_00", recent, 0.8),
+            args=("project_00", labels.slot_begin(recent), recent, 0.8),
             order="best_metric_value DESC NULLS LAST, seq DESC",
             keys_first=True,
         ),
@@ -170,25 +173,25 @@ def _tags() -> dict[str, Question]:
             total="SELECT n FROM tag_count WHERE tag = ?",
         )
 
-    also = "EXISTS (SELECT 1 FROM live_tag AS other WHERE other.tag = ? AND other.experiment_seq = {})"
-    any_of = "tag IN (?, ?)"
+    also = "EXISTS (SELECT 1 FROM live_tag AS other WHERE other.tag = ? AND other.experiment_seq = seq)"
+    any_of = "tag IN (?1, ?2)"
     return {
         "tag popular": tag("baseline", COMMON),
         "tag rare": tag("paper", RARE),
         "tags both of two": Question(
             query=ExperimentQuery(tags=("baseline", "sweep")),
             source=_TAGGED,
-            where=f"tag = ? AND {also.format('seq')}",
+            where=f"tag = ? AND {also}",
             args=("sweep", "baseline"),
             order="experiment_seq DESC",
-            total=f"SELECT count(*) FROM live_tag WHERE tag = ? AND {also.format('live_tag.experiment_seq')}",
+            total=f"SELECT count(*) FROM ({_BOTH})",
         ),
         "tags any of two": Question(
             query=ExperimentQuery(filter=parse("tag:baseline,junk")[0]),
             share=COMMON,
             where=f"live = 1 AND EXISTS (SELECT 1 FROM live_tag WHERE experiment_seq = seq AND {any_of})",
             args=("baseline", "junk"),
-            total=f"SELECT count(DISTINCT experiment_seq) FROM live_tag WHERE {any_of}",
+            total=f"SELECT sum(n) - (SELECT count(*) FROM ({_BOTH})) FROM tag_count WHERE {any_of}",
         ),
     }
 

@@ -31,6 +31,7 @@ from runicorn_db.sync import sync
 DOWN, PAGE_DOWN, HOME, END, ESCAPE = "\x1b[B", "\x1b[6~", "\x1b[H", "\x1b[F", "\x1b"
 SLOW_FILTER = "-norm -tuned"
 LARGE_FILTER = "project:project_11"
+DEMANDING_FILTERS = ("v1", "学习", "name~res.*5", "name:res", SLOW_FILTER)
 
 
 class Browser:
@@ -128,6 +129,7 @@ def main() -> None:
     for columns, rows in ((80, 24), (160, 50)):
         moving(options.index, columns, rows, options.rounds)
     typing(options.index)
+    filtering(options.index)
     marking(options.index)
     if options.delete:
         deleting(options.index)
@@ -205,6 +207,26 @@ def typing(index: Path) -> None:
     row("letter of a filter while the one before is asked: echo", echoes, "ms")
     browser.send(ESCAPE)
     browser.settle(2.0)
+    browser.quit()
+
+
+def filtering(index: Path) -> None:
+    """Filters that look at every experiment, typed one after the other, then another order."""
+    browser = Browser(index, 160, 50)
+    browser.until(lambda text: " 1/" in text)
+    browser.settle(2.0)
+    for text in DEMANDING_FILTERS:
+        browser.press("/")
+        # The one before goes first.
+        browser.press("\x15")
+        browser.send(text)
+        browser.settle(4.0)
+        browser.send("\r")
+        browser.settle(2.0)
+    row("RSS after demanding filters, highest", [browser.memory, browser.peak], "MiB")
+    browser.send("s")
+    browser.settle(4.0)
+    row("RSS in another order then, highest", [browser.memory, browser.peak], "MiB")
     browser.quit()
 
 

@@ -10,6 +10,7 @@ import pytest
 
 _PROJECT = Path(__file__).parent.parent
 
+_TERMINAL = ("NO_COLOR", "COLUMNS", "LINES", "LC_ALL", "LC_CTYPE", "TMUX", "STY")
 _DIRECTORIES = ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR")
 
 
@@ -20,7 +21,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     # Its own context: a test that undoes its monkeypatch must not get the developer's home back.
     with pytest.MonkeyPatch.context() as patch:
         for name in os.environ:
-            if name.startswith(("RUNICORN_", "SSH_")) or name in ("NO_COLOR", "COLUMNS", "LINES", "LC_ALL", "LC_CTYPE"):
+            if name.startswith(("RUNICORN_", "SSH_")) or name in _TERMINAL:
                 patch.delenv(name)
         patch.setenv("LANG", "C.UTF-8")
         patch.setenv("HOME", str(directory))

@@ -12,18 +12,8 @@ import msgspec
 
 from runicorn_api.contract import EXPERIMENT_FIELDS, STEP_COLUMN
 from runicorn_api.json_body import to_json
-from runicorn_db.query import (
-    Batch,
-    ChangeResult,
-    Experiment,
-    ExperimentDetail,
-    Health,
-    MatchingResult,
-    MetricsQuery,
-    MetricTable,
-    Page,
-    Summary,
-)
+from runicorn_db.outcomes import Batch, ChangeResult, MatchingResult
+from runicorn_db.query import Experiment, ExperimentDetail, Health, MetricsQuery, MetricTable, Page, Summary
 
 MAX_BODY_BYTES = 64 * 1024 * 1024
 JSON_UTF8 = "application/json; charset=utf-8"

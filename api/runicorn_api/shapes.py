@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType, defstruct
 
 from runicorn_api.bodies import BATCH_DELETE_FIELDS, DELETE_MATCHING_FIELDS, MAX_TOTAL
 from runicorn_api.contract import EXPERIMENT_FIELDS
-from runicorn_db import query
+from runicorn_db import outcomes, query
 from runicorn_db.query import DEFAULT_DELETE_REASON, MAX_REASON_LENGTH
 
 Count = Annotated[int, Meta(ge=0)]
@@ -151,7 +151,7 @@ class Trash(Struct, forbid_unknown_fields=True):
     has_next: bool
     has_prev: bool
     query_time_ms: Milliseconds
-    batches: list[query.Batch] | UnsetType = UNSET
+    batches: list[outcomes.Batch] | UnsetType = UNSET
     batch: int | UnsetType = UNSET
     experiments: list[ListedExperiment] | UnsetType = UNSET  # pyright: ignore[reportInvalidTypeForm]
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from runicorn_db import trash
 from runicorn_db.database import Database
 from runicorn_db.errors import InvalidQuery, StoreError
-from runicorn_db.query import MAX_BATCH_DELETE, MAX_REASON_LENGTH, ChangeResult
+from runicorn_db.outcomes import ChangeResult
+from runicorn_db.query import MAX_BATCH_DELETE, MAX_REASON_LENGTH
 from runicorn_db.text import is_unicode
 
 Change = Callable[[sqlite3.Connection, list[int], int | None], tuple[int | None, int]]

@@ -12,21 +12,18 @@ from runicorn_db import changes, journal, judging, outbox, plan, purge, tagging,
 from runicorn_db.database import Database
 from runicorn_db.errors import CountChanged
 from runicorn_db.outbox_thread import OutboxThread
-from runicorn_db.query import (
-    DEFAULT_DELETE_REASON,
+from runicorn_db.outcomes import (
     AnnotatePreview,
     Batch,
     ChangeResult,
     DeletePreview,
-    ExperimentQuery,
     MatchingResult,
     PurgePreview,
     PurgeProgress,
     PurgeRecord,
     PurgeResult,
-    Snapshot,
-    Source,
 )
+from runicorn_db.query import DEFAULT_DELETE_REASON, ExperimentQuery, Snapshot, Source
 
 
 class ChangingStore:

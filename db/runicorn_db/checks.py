@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from runicorn_db.database import migrations, network_filesystem
 from runicorn_db.errors import StoreBusy, StoreError
+from runicorn_db.index_file import migrations, network_filesystem
 from runicorn_db.query import Root, shown
 from runicorn_db.sources.removal import ASIDE_NAME
 from runicorn_db.store import Store

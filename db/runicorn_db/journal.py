@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 
 from runicorn_db.database import Database, take_lock
 from runicorn_db.errors import StoreBusy
+from runicorn_db.outcomes import PurgeRecord
 from runicorn_db.purge_checks import Surveyed
-from runicorn_db.query import PurgeRecord, Source
+from runicorn_db.query import Source
 from runicorn_db.sources.removal import Tally
 
 _OPEN = (

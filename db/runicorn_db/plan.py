@@ -13,7 +13,7 @@ from runicorn_db.cursors import read_cursor
 from runicorn_db.database import Interrupt
 from runicorn_db.named_values import NamedValue, Value
 from runicorn_db.query import MAX_PER_PAGE, ExperimentQuery, words_of
-from runicorn_db.totals import Facets, count_facets, facets, known_total, tag_source, word_source
+from runicorn_db.totals import Facets, count_everything, count_facets, facets, known_total, tag_source, word_source
 
 _NULLABLE_COLUMNS = ("best_metric_value", "ended_at", "duration_seconds", "size_bytes")
 
@@ -21,6 +21,9 @@ _VALUE = ", coalesce(value_1, value_2)"
 
 _COMMON = 0.01
 """From this share of all experiments on, walking a list in order and looking each one up finds a page sooner."""
+
+_MOST = 0.25
+"""From this share of a project on, passing over what has another status costs less than what creation narrows."""
 
 
 def describe(query: ExperimentQuery) -> str:
@@ -70,7 +73,7 @@ class PageKeys:
 
 def find_page(connection: sqlite3.Connection, query: ExperimentQuery) -> PageKeys:
     wanted = facets(query)
-    total = None if wanted is None else known_total(connection, wanted)
+    total = _known_total(connection, query, wanted)
     if isinstance(query.order_by, NamedValue):
         return _page_by_value(connection, query, query.order_by, total)
     if query.cursor is not None:
@@ -79,14 +82,21 @@ def find_page(connection: sqlite3.Connection, query: ExperimentQuery) -> PageKey
         return _page_of_known(connection, query, wanted, total)
     if query.search or query.tags or query.filter:
         return _page_of_hits(connection, query)
-    where, args = joined(" AND ", [matching(query), *_created_range(query)])
+    where, args = joined(" AND ", [matching(query), *_created_range(connection, query)])
     offset = (query.page - 1) * query.per_page
     sql = f"SELECT seq FROM experiment WHERE {where} ORDER BY {ordering(query)} LIMIT ? OFFSET ?"
     keys = [seq for (seq,) in connection.execute(sql, [*args, query.per_page + 1, offset])]
     has_more = len(keys) > query.per_page
     is_end = not has_more and (keys or not offset)
-    total = offset + len(keys) if is_end else count(connection, *matching(query))
+    if total is None:
+        total = offset + len(keys) if is_end else _count_in_range(connection, query)
     return PageKeys(keys[: query.per_page], total, has_more)
+
+
+def _known_total(connection: sqlite3.Connection, query: ExperimentQuery, wanted: Facets | None) -> int | None:
+    if query.is_everything:
+        return count_everything(connection)
+    return None if wanted is None else known_total(connection, wanted)
 
 
 def _page_of_known(connection: sqlite3.Connection, query: ExperimentQuery, wanted: Facets, total: int) -> PageKeys:
@@ -172,11 +182,15 @@ def _page_after_cursor(connection: sqlite3.Connection, query: ExperimentQuery, t
     where, args = matching(query)
     keys: list[int] = []
     for part in _after_cursor(connection, query):
-        sql, page_args = joined(" AND ", [(where, args), *_created_range(query), part])
+        sql, page_args = joined(" AND ", [(where, args), *_created_range(connection, query), part])
         sql = f"SELECT seq FROM experiment WHERE {sql} ORDER BY {ordering(query)} LIMIT ?"
         keys += [seq for (seq,) in connection.execute(sql, [*page_args, query.per_page + 1 - len(keys)])]
-    total = count(connection, where, args) if total is None else total
+    total = _count_in_range(connection, query) if total is None else total
     return PageKeys(keys[: query.per_page], total, len(keys) > query.per_page)
+
+
+def _count_in_range(connection: sqlite3.Connection, query: ExperimentQuery) -> int:
+    return count(connection, *joined(" AND ", [matching(query), *_range_of_one_index(connection, query)]))
 
 
 def count(connection: sqlite3.Connection, where: str, args: Args) -> int:
@@ -184,8 +198,10 @@ def count(connection: sqlite3.Connection, where: str, args: Args) -> int:
     return total
 
 
-def find_keys(connection: sqlite3.Connection, query: ExperimentQuery, interrupt: Interrupt | None) -> array[int]:
-    """The seq of everything that matches, in order."""
+def find_keys(
+    connection: sqlite3.Connection, query: ExperimentQuery, interrupt: Interrupt | None, *, most: int | None = None
+) -> array[int]:
+    """The seq of everything that matches, in order; at `most` so many."""
     keys: array[int] = array("q")
     for sql, args in _whole_order(connection, query):
         cursor = connection.execute(sql, args)
@@ -193,6 +209,8 @@ def find_keys(connection: sqlite3.Connection, query: ExperimentQuery, interrupt:
             keys.extend([row[-1] for row in rows])
             if interrupt is not None:
                 interrupt.check()
+            if most is not None and len(keys) >= most:
+                return keys[:most]
     return keys
 
 
@@ -203,22 +221,40 @@ def _whole_order(connection: sqlite3.Connection, query: ExperimentQuery) -> list
             return found
         hits, args = _hits(connection, query)
         return [(f"SELECT seq FROM ({hits}) ORDER BY {ordering(query)}", args)]
-    where, args = joined(" AND ", [matching(query), *_created_range(query)])
+    where, args = joined(" AND ", [matching(query), *_created_range(connection, query)])
     # The order of seq, for everything read in an index an eighth the size of the table.
     by_creation = query.is_unfiltered and query.order_by == "created_at"
     order = f"created_at {'DESC' if query.order_desc else 'ASC'}, " if by_creation else ""
     return [(f"SELECT seq FROM experiment WHERE {where} ORDER BY {order}{ordering(query)}", args)]
 
 
-def _created_range(query: ExperimentQuery) -> list[Sql]:
-    """What the bounds of created_at mean for seq, so that a list in this order is read from where they begin."""
+def _created_range(connection: sqlite3.Connection, query: ExperimentQuery) -> list[Sql]:
+    """Bounds of seq, where a list in this order, or what a project or a name has, is read from where they begin."""
     if query.order_by != "created_at":
-        return []
-    bounds: list[Sql] = []
+        return _range_of_one_index(connection, query)
     # A cursor is a bound itself, on the side that the list has left behind; with three SQLite prefers to sort.
-    if query.created_after is not None and (query.cursor is None or query.order_desc):
+    is_first = query.cursor is None
+    return _bounds(query, after=is_first or query.order_desc, before=is_first or not query.order_desc)
+
+
+def _range_of_one_index(connection: sqlite3.Connection, query: ExperimentQuery) -> list[Sql]:
+    """Bounds of seq, where all that is asked for lies in the index of projects or of names, which go on by seq."""
+    bounds = _bounds(query)
+    if not bounds or (query.project is None and query.name is None):
+        return []
+    if query.project is None or not query.status:
+        return bounds
+    # What is rare in a project is found sooner by its status, whenever it was created.
+    found = count_facets(connection, query.project, tuple(sorted(set(query.status))))
+    return bounds if found >= _MOST * count_facets(connection, query.project, ()) else []
+
+
+def _bounds(query: ExperimentQuery, *, after: bool = True, before: bool = True) -> list[Sql]:
+    """What the bounds of created_at mean for seq."""
+    bounds: list[Sql] = []
+    if query.created_after is not None and after:
         bounds.append(("seq >= ?", [labels.slot_begin(query.created_after)]))
-    if query.created_before is not None and (query.cursor is None or not query.order_desc):
+    if query.created_before is not None and before:
         bounds.append(("seq <= ?", [labels.slot_end(query.created_before)]))
     return bounds
 

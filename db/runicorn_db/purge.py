@@ -17,9 +17,10 @@ from runicorn_db import journal
 from runicorn_db.database import Database
 from runicorn_db.errors import StoreBusy, StoreError
 from runicorn_db.journal import Ending, Entry, PartlyRemoved
+from runicorn_db.outcomes import PurgePreview, PurgeProgress, PurgeResult
 from runicorn_db.purge_checks import Inspection, Surveyed, candidates
 from runicorn_db.purge_pattern import taken_by
-from runicorn_db.query import PurgePreview, PurgeProgress, PurgeResult, Source
+from runicorn_db.query import Source
 from runicorn_db.sources.directories import measure
 from runicorn_db.sources.files import reason_of
 from runicorn_db.sources.removal import NotRemoved, OpenRoot, Place, Refused, Taken, Tally

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from runicorn_db import salvage
 from runicorn_db.carrying import carry_over, reserve_batches
-from runicorn_db.database import APPLICATION_ID, migrations
 from runicorn_db.errors import IndexUnusable, Interrupted, InvalidQuery, NotAnIndex, SchemaTooNew
+from runicorn_db.index_file import APPLICATION_ID, migrations
 from runicorn_db.salvage import OldRoot, Salvaged
 from runicorn_db.store import Store
 from runicorn_db.sync import sync

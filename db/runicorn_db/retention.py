@@ -26,7 +26,8 @@ from runicorn_db import trash
 from runicorn_db.conditions import Args, Sql, joined, matching
 from runicorn_db.criteria import STATUSES, Criteria
 from runicorn_db.errors import InvalidQuery
-from runicorn_db.query import DeletePreview, ExperimentQuery, Snapshot, shown
+from runicorn_db.outcomes import DeletePreview
+from runicorn_db.query import ExperimentQuery, Snapshot, shown
 
 if TYPE_CHECKING:
     from runicorn_db.store import Store

@@ -8,13 +8,12 @@ import sqlite3
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal, NamedTuple, cast, get_args
 
 from runicorn_db import chunks, segments
 from runicorn_db.chunks import Points, from_bytes, to_bytes, unpack, unpack_values, value_at, values_at
 from runicorn_db.downsampling import extremes_of, finite, min_max
-from runicorn_db.segments import IDS, concatenated, unpack_candidates
+from runicorn_db.segments import IDS, concatenated, pack_candidates, unpack_candidates
 from runicorn_db.step_union import Irregular, Piece, joined
 
 Level = Literal["coarse", "fine"]
@@ -26,19 +25,19 @@ def points_per_candidate(level: Level) -> int:
     return chunks.MAX_POINTS // 2 * (segments.GROUP if level == "coarse" else 1)
 
 
-@dataclass(frozen=True, slots=True)
-class _Segment:
+class _Segment(NamedTuple):
+    # A dataclass takes three times as long to make, and a long series has hundreds.
     id: int
     first_step: int
     last_step: int
-    count: int
+    point_count: int
     finite_count: int
     stride: int
     chunk_steps: bytes
 
     @property
     def chunks(self) -> int:
-        return self.count // chunks.MAX_POINTS
+        return self.point_count // chunks.MAX_POINTS
 
     def places_of(self, steps: Iterable[int]) -> list[int]:
         """The chunk where each step between the ends belongs, `chunks` for the tail."""
@@ -65,7 +64,7 @@ class SeriesRange:
             " WHERE experiment_seq = ? AND metric_id = ? AND last_step >= ? AND first_step <= ? ORDER BY first_step",
             (*self._key, low, high),
         )
-        segments = [_Segment(*row) for row in rows]
+        segments = list(map(_Segment._make, rows))
         self._cut = {
             segment.id: self._read_between(segment, low, high)
             for segment in segments
@@ -76,7 +75,7 @@ class SeriesRange:
         self.count = self.finite_count = 0
         for segment in self._segments:
             cut = self._cut.get(segment.id)
-            self.count += segment.count if cut is None else len(cut.steps)
+            self.count += segment.point_count if cut is None else len(cut.steps)
             self.finite_count += segment.finite_count if cut is None else len(finite(cut).steps)
 
     def pieces(self) -> Iterator[Piece]:
@@ -90,7 +89,7 @@ class SeriesRange:
                 yield Irregular(first, last, len(cut.steps), to_bytes(cut.steps), cut.steps.__iter__)
             else:
                 steps = _StepsOf(self, segment)
-                yield Irregular(first, last, segment.count, segment.chunk_steps, steps)
+                yield Irregular(first, last, segment.point_count, segment.chunk_steps, steps)
 
     def points(self) -> Points:
         """All points; their steps are a range when they have one distance."""
@@ -111,7 +110,7 @@ class SeriesRange:
 
     def candidates(self, level: Level) -> Points:
         """Finite points by step, among them the first lowest and the first highest of all."""
-        parts: list[Points] = []
+        parts: list[bytes] = []
         # SQLite reads a row only up to the last column that is asked for.
         rows = self._connection.execute(
             f"SELECT id, {level}, iif(count % ?, tail, NULL) FROM series_segment"
@@ -120,12 +119,16 @@ class SeriesRange:
         )
         for segment_id, packed, tail in rows:
             if (cut := self._cut.get(segment_id)) is not None:
-                parts.append(min_max(finite(cut), math.ceil(len(cut.steps) / (2 * points_per_candidate(level)))))
+                pieces = math.ceil(len(cut.steps) / (2 * points_per_candidate(level)))
+                parts.append(pack_candidates(min_max(finite(cut), pieces)))
             else:
-                parts.append(unpack_candidates(packed))
+                parts.append(packed)
                 if tail:
-                    parts.append(extremes_of(unpack(tail)))
-        return concatenated(parts)
+                    parts.append(pack_candidates(extremes_of(unpack(tail))))
+        # Joined as bytes: arrays of every segment take three times as long.
+        steps = [part[: len(part) // 2] for part in parts]
+        values = [part[len(part) // 2 :] for part in parts]
+        return unpack_candidates(b"".join(steps + values))
 
     def values_at(self, steps: Sequence[int]) -> list[float | None]:
         """What was logged at these ascending steps; None where nothing was."""
@@ -133,24 +136,21 @@ class SeriesRange:
         wanted: dict[int, list[int]] = {}
         end = 0
         for segment in self._segments:
-            first, last = self._ends(segment)
-            begin = bisect_left(steps, first, end)
-            end = bisect_right(steps, last, begin)
+            begin = bisect_left(steps, segment.first_step, end)
+            end = bisect_right(steps, segment.last_step, begin)
+            if begin == end:
+                continue
             if (cut := self._cut.get(segment.id)) is not None:
                 found[begin:end] = [value_at(cut, step) for step in steps[begin:end]]
                 continue
             first_id, full = segment.id * IDS, segment.chunks
-            in_tail: list[int] = []
-            for index, place in enumerate(segment.places_of(steps[begin:end]), begin):
-                if place == full:
-                    in_tail.append(index)
-                elif first_id + place in wanted:
-                    wanted[first_id + place].append(index)
-                else:
-                    wanted[first_id + place] = [index]
-            if in_tail:
-                values = values_at(self._tail(segment), [steps[index] for index in in_tail])
-                found[in_tail[0] : in_tail[-1] + 1] = values
+            places = segment.places_of(steps[begin:end])
+            if places[-1] == full:
+                in_tail = bisect_left(places, full)
+                found[begin + in_tail : end] = values_at(self._tail(segment), steps[begin + in_tail : end])
+                del places[in_tail:]
+            for index, place in enumerate(places, begin):
+                wanted.setdefault(first_id + place, []).append(index)
         rows = self._connection.execute(
             "SELECT series_chunk.id, data FROM json_each(?) CROSS JOIN series_chunk ON series_chunk.id = value",
             (json.dumps(list(wanted)),),
@@ -177,7 +177,7 @@ class SeriesRange:
             (segment.id * IDS + begin, segment.id * IDS + min(end, IDS - 1)),
         ):
             yield data
-        if end >= segment.chunks and segment.count % chunks.MAX_POINTS:
+        if end >= segment.chunks and segment.point_count % chunks.MAX_POINTS:
             yield self._tail(segment)
 
     def _tail(self, segment: _Segment) -> bytes:

@@ -58,7 +58,7 @@ def _as_one(one: Piece | None, other: Piece) -> range | None:
     if not (isinstance(one, range) and isinstance(other, range)):
         return None
     stride = other[0] - one[-1]
-    is_one = all(len(part) == 1 or part.step == stride for part in (one, other))
+    is_one = (len(one) == 1 or one.step == stride) and (len(other) == 1 or other.step == stride)
     return range(one[0], other[-1] + 1, stride) if is_one else None
 
 

@@ -34,7 +34,7 @@ from runicorn_db.query import (
 )
 from runicorn_db.rows import read_detail, read_rows
 from runicorn_db.text import is_unicode
-from runicorn_db.totals import count_facets
+from runicorn_db.totals import count_everything, count_facets
 
 
 class Store(ChangingStore):
@@ -114,6 +114,14 @@ class Store(ChangingStore):
         with self.database.snapshot(interrupt) as connection:
             return value_names.read_counts(connection)
 
+    def param_values(self, name: str, *, interrupt: Interrupt | None = None) -> list[str]:
+        """What the newest experiments have as this parameter, as it is written, the most frequent first.
+
+        At most `value_names.MOST` of what `value_names.NEWEST` experiments have; the trash left out.
+        """
+        with self.database.snapshot(interrupt) as connection:
+            return value_names.read_values(connection, name)
+
     def value_kinds(self, snapshot: Snapshot) -> dict[NamedValue, value_names.Kind]:
         """Every metric (as `best`) and every parameter that the experiments of a snapshot have, and what it is."""
         with self.database.snapshot() as connection:
@@ -190,8 +198,9 @@ class Store(ChangingStore):
     def newest(self, most: int) -> tuple[list[Experiment], int]:
         """The newest experiments, at most so many, and how many there are: those in the trash included."""
         with self.database.snapshot() as connection:
-            keys = plan.find_keys(connection, ExperimentQuery(include_deleted=True), None)
-            return [row for row in read_rows(connection, keys[:most]) if row is not None], len(keys)
+            keys = plan.find_keys(connection, ExperimentQuery(include_deleted=True), None, most=most)
+            rows = [row for row in read_rows(connection, keys) if row is not None]
+            return rows, count_everything(connection)
 
     def stamp(self) -> str | None:
         """Another text after every change to the index, whoever made it; None where that cannot be told.

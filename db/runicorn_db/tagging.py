@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from runicorn_db import outbox
 from runicorn_db.errors import InvalidQuery
-from runicorn_db.query import AnnotatePreview, shown
+from runicorn_db.outcomes import AnnotatePreview
+from runicorn_db.query import shown
 from runicorn_db.text import fold, is_unicode
 
 _CHOSEN = "seq IN (SELECT value FROM json_each(?))"

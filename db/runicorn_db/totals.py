@@ -59,6 +59,12 @@ def facets(query: ExperimentQuery) -> Facets | None:
 
 _MAX_TAGS = 8
 
+_MERGED = 5
+"""Up to so many times as long, the list of another tag is read beside the first one sooner than looked up in."""
+
+_TAGGED = "SELECT experiment_seq AS seq FROM live_tag WHERE tag = ?"
+_ALSO = " AND EXISTS (SELECT 1 FROM live_tag WHERE tag = ? AND experiment_seq = first.seq)"
+
 
 def known_total(connection: sqlite3.Connection, wanted: Facets) -> int | None:
     """The exact number that matches, where counters or the text index tell it faster than counting rows."""
@@ -71,14 +77,41 @@ def known_total(connection: sqlite3.Connection, wanted: Facets) -> int | None:
         return count_facets(connection, wanted.project, wanted.statuses)
     if has_columns:
         return None
+    if (each := _tags_of_all(wanted)) is not None:
+        return _count_of_all(connection, each)
     tags, *others = wanted.tag_sets
-    if not others and len(tags) == 1:
-        return _one(connection, "SELECT coalesce(sum(n), 0) FROM tag_count WHERE tag = ?", tags)
-    if (source := tag_source(connection, wanted)) is not None:
-        sql, args = source
-        return _one(connection, f"SELECT count(*) {sql}", args)
-    if others:
-        return None
+    return None if others else _count_of_any(connection, tags)
+
+
+def _tags_of_all(wanted: Facets) -> list[str] | None:
+    """The tags that each must have; None without any, with too many, and where something else is asked for too."""
+    tags = [tags[0] for tags in wanted.tag_sets if len(tags) == 1]
+    is_more = wanted.words or wanted.project is not None or wanted.statuses or len(tags) < len(wanted.tag_sets)
+    return None if is_more or not 0 < len(tags) <= _MAX_TAGS else tags
+
+
+def _by_rarity(connection: sqlite3.Connection, tags: Sequence[str]) -> dict[str, int]:
+    """How many live experiments have each tag, the rarest tag first."""
+    sql = f"SELECT tag, n FROM tag_count WHERE tag IN ({', '.join('?' * len(tags))})"
+    counts = dict(connection.execute(sql, tags).fetchall())
+    return {tag: counts.get(tag, 0) for tag in sorted(tags, key=lambda tag: counts.get(tag, 0))}
+
+
+def _count_of_all(connection: sqlite3.Connection, tags: Sequence[str]) -> int:
+    counts = _by_rarity(connection, tags)
+    tags = list(counts)
+    if len(tags) == 1:
+        return counts[tags[0]]
+    if counts[tags[1]] > _MERGED * counts[tags[0]]:
+        return _one(connection, f"SELECT count(*) FROM ({_TAGGED}) AS first WHERE 1{_ALSO * (len(tags) - 1)}", tags)
+    # Side by side: two lists in an order that both have.
+    both = f"{_TAGGED} INTERSECT {_TAGGED} ORDER BY seq"
+    return _one(connection, f"SELECT count(*) FROM ({both}) AS first WHERE 1{_ALSO * (len(tags) - 2)}", tags)
+
+
+def _count_of_any(connection: sqlite3.Connection, tags: Sequence[str]) -> int:
+    if len(tags) == 2:
+        return sum(_by_rarity(connection, tags).values()) - _count_of_all(connection, tags)
     marks = ", ".join("?" * len(tags))
     return _one(connection, f"SELECT count(DISTINCT experiment_seq) FROM live_tag WHERE tag IN ({marks})", tags)
 
@@ -101,18 +134,9 @@ def tag_source(connection: sqlite3.Connection, wanted: Facets) -> tuple[str, lis
 
     None when `wanted` asks for something else too. It begins with the rarest tag and looks the others up.
     """
-    tags = [tags[0] for tags in wanted.tag_sets if len(tags) == 1]
-    is_more = wanted.words or wanted.project is not None or wanted.statuses or len(tags) < len(wanted.tag_sets)
-    if is_more or not 0 < len(tags) <= _MAX_TAGS:
+    if (tags := _tags_of_all(wanted)) is None:
         return None
-    if len(tags) > 1:
-        marks = ", ".join("?" * len(tags))
-        counts = dict(connection.execute(f"SELECT tag, n FROM tag_count WHERE tag IN ({marks})", tags).fetchall())
-        tags.sort(key=lambda tag: counts.get(tag, 0))
-    others = "".join(
-        " AND EXISTS (SELECT 1 FROM live_tag WHERE tag = ? AND experiment_seq = first.experiment_seq)" for _ in tags[1:]
-    )
-    return f"FROM (SELECT experiment_seq AS seq FROM live_tag AS first WHERE tag = ?{others})", tags
+    return f"FROM ({_TAGGED}) AS first WHERE 1{_ALSO * (len(tags) - 1)}", list(_by_rarity(connection, tags))
 
 
 def count_facets(connection: sqlite3.Connection, project: str | None, statuses: tuple[str, ...]) -> int:
@@ -126,6 +150,11 @@ def count_facets(connection: sqlite3.Connection, project: str | None, statuses: 
         conditions.append(f"status IN ({', '.join('?' * len(statuses))})")
         args += statuses
     return _one(connection, f"SELECT coalesce(sum(n), 0) FROM facet_count WHERE {' AND '.join(conditions)}", args)
+
+
+def count_everything(connection: sqlite3.Connection) -> int:
+    """How many experiments there are, those in the trash included."""
+    return _one(connection, "SELECT coalesce(sum(n), 0) FROM root_count", ())
 
 
 def _one(connection: sqlite3.Connection, sql: str, args: Sequence[str]) -> int:

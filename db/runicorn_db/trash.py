@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 
 from runicorn_db import outbox
 from runicorn_db.errors import UnknownBatch
-from runicorn_db.query import AGES, OLDEST, Batch, DeletePreview, Experiment, Snapshot, Source
+from runicorn_db.outcomes import AGES, OLDEST, Batch, DeletePreview
+from runicorn_db.query import Experiment, Snapshot, Source
 from runicorn_db.rows import read_rows
 
 _LIVE = "seq IN (SELECT value FROM json_each(?)) AND deleted_at IS NULL"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from runicorn_db import database
+from runicorn_db import index_file
 from runicorn_db.errors import IndexUnusable
 from runicorn_tui import index
 from runicorn_tui.settings import Settings
@@ -18,7 +18,7 @@ def home_on_nfs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         return "nfs4" if "xdg_data_home" in str(path) else None
 
     # No network filesystem can be mounted in a test.
-    monkeypatch.setattr(database, "network_filesystem", network_filesystem)
+    monkeypatch.setattr(index_file, "network_filesystem", network_filesystem)
     monkeypatch.setattr(index, "LOCAL_DIRECTORY", tmp_path)
     return tmp_path
 

@@ -9,7 +9,7 @@ import pytest
 from msgspec import Struct
 
 from runicorn_api import shapes
-from runicorn_db import query
+from runicorn_db import outcomes, query
 from runicorn_tui.client import Client, Metrics, Record, records
 from runicorn_tui.client.records import Detail, Experiment
 from tests.client.test_client import FIRST
@@ -26,7 +26,7 @@ SHAPES: dict[str, Any] = {
     "Deleted": shapes.Deleted,
     "Restored": shapes.Restored,
     "MatchingDeleted": shapes.MatchingDeleted,
-    "Batch": query.Batch,
+    "Batch": outcomes.Batch,
     "Durations": shapes.Durations,
     "ProjectSummary": shapes.ProjectSummary,
     "Day": shapes.Day,

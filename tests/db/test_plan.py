@@ -164,6 +164,16 @@ def test_answers_follow_deletions_restores_annotations_and_renames(
         connection.execute("INSERT INTO search_index (search_index, rank) VALUES ('integrity-check', 0)")
 
 
+@given(ROW_LISTS, st.integers(0, 20))
+def test_the_newest_are_the_beginning_of_everything_and_come_with_its_number(
+    store: Store, rows: list[Row], most: int
+) -> None:
+    expected = fill(store, rows)(ExperimentQuery(include_deleted=True))
+    newest, total = store.newest(most)
+    assert [experiment.id for experiment in newest] == expected[:most]
+    assert total == len(expected)
+
+
 @given(ROW_LISTS)
 def test_rows_come_back_as_they_were_put_in(store: Store, rows: list[Row]) -> None:
     fill(store, rows)

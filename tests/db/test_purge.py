@@ -14,7 +14,8 @@ import pytest
 
 from runicorn_db import ingest, journal, purge
 from runicorn_db.errors import InvalidQuery
-from runicorn_db.query import ExperimentQuery, PurgeProgress
+from runicorn_db.outcomes import PurgeProgress
+from runicorn_db.query import ExperimentQuery
 from runicorn_db.sources.runicorn import FoundRun, read_run
 from runicorn_db.sources.shared_files import SharedFiles
 from runicorn_db.store import Store

@@ -138,6 +138,40 @@ def test_a_range_of_creation_is_read_from_where_it_begins(
         assert SORT not in page + total
 
 
+@pytest.mark.parametrize("order_by", ["created_at", "updated_at", "best_metric_value", "status"])
+def test_of_a_project_only_what_was_created_in_the_range_is_read(store: Store, order_by: OrderField) -> None:
+    most = ExperimentQuery(project="vision", status=("finished", "failed"), created_after=1.0, order_by=order_by)
+    for query in (replace(most, per_page=2, status=()), replace(most, per_page=2)):
+        after = replace(query, cursor=store.find(query).next_cursor)
+        for found in (*plans(store, query), plans(store, after)[1]):
+            assert "INDEX experiment_project (project=? AND seq>?)" in found
+
+
+def test_what_is_rare_in_a_project_is_found_by_its_status_whenever_it_was_created(store: Store) -> None:
+    query = ExperimentQuery(project="vision", status=("running",), created_after=1.0, order_by="updated_at")
+    page, _ = plans(store, query)
+    assert "(project=? AND status=?)" in page
+
+
+@pytest.mark.parametrize("query", [ExperimentQuery(tags=("a", "b")), ExperimentQuery(filter=parse("tag:a,b")[0])])
+def test_two_tags_of_like_frequency_are_counted_side_by_side(store: Store, query: ExperimentQuery) -> None:
+    with store.database.snapshot() as connection:
+        listener = Listener(connection)
+        assert plan.find_page(listener, query).total == 9  # type: ignore[arg-type]
+        (total,) = listener.plans_of("SELECT count(*) FROM (")
+    assert "MERGE (INTERSECT)" in total
+    assert SORT not in total
+
+
+@pytest.mark.parametrize("order_desc", [True, False])
+def test_the_total_with_the_trash_is_not_counted(store: Store, order_desc: bool) -> None:
+    query = ExperimentQuery(include_deleted=True, per_page=2, order_desc=order_desc)
+    for asked in (query, replace(query, cursor=store.find(query).next_cursor)):
+        page, total = plans(store, asked)
+        assert SORT not in page
+        assert total == ""
+
+
 def test_a_range_of_best_values_is_a_range_of_its_index(store: Store) -> None:
     bounds = {"best_metric_min": 0.1, "best_metric_max": 0.8}
     page, total = plans(store, ExperimentQuery(per_page=2, order_by="best_metric_value", **bounds))

@@ -9,7 +9,8 @@ import pytest
 
 from runicorn_db.errors import InvalidQuery
 from runicorn_db.filter_language import parse
-from runicorn_db.query import AnnotatePreview, ChangeResult, Experiment, ExperimentQuery
+from runicorn_db.outcomes import AnnotatePreview, ChangeResult
+from runicorn_db.query import Experiment, ExperimentQuery
 from runicorn_db.store import Store
 from tests.db import model
 from tests.db.model import Row

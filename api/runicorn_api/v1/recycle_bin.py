@@ -12,7 +12,8 @@ from runicorn_api.readers import Readers
 from runicorn_api.spool import send_parts
 from runicorn_api.v1.contract import check_empty, read_restore, read_soft_delete
 from runicorn_api.v1.run_list import array_parts, experiments_of
-from runicorn_db.query import ChangeResult, Experiment
+from runicorn_db.outcomes import ChangeResult
+from runicorn_db.query import Experiment
 from runicorn_db.store import Store
 
 DELETE_REASON = "user_deleted"
