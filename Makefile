@@ -73,6 +73,7 @@ tables: $(VENV)/.installed
 bench: $(VENV)/.test
 	@scratch=$$(mktemp -d); trap 'rm -rf "$$scratch"' EXIT; \
 	for n in 10000 100000 1000000; do $(BIN)/python benchmarks/make_index.py $$n --db "$$scratch/$$n.db"; done; \
+	$(BIN)/python benchmarks/ingest.py 10000; \
 	$(BIN)/python benchmarks/figures.py 10000; \
 	$(BIN)/python benchmarks/queries.py "$$scratch/10000.db" "$$scratch/100000.db" "$$scratch/1000000.db"; \
 	$(BIN)/python benchmarks/series.py; \

@@ -62,15 +62,7 @@ def main() -> None:
         root = write_demo(Path(folder) / "root", options.experiments, steps=options.steps)
         index = Path(folder) / "index.db"
         print(machine(), f"{options.experiments:,} experiments of {options.steps} steps each.", sep="\n\n")
-        print("\n| sync | seconds | peak RSS |\n|---|---|---|")
-        cold = run([*PROGRAM, "sync", str(root), "--db", str(index)])
-        print(f"| cold | {cold[0]:.2f} | {cold[1]:.0f} MiB |")
-        warm = [run([*PROGRAM, "sync", "--db", str(index)]) for _ in range(5)]
-        print(
-            f"| warm, whole process | {statistics.median(w[0] for w in warm):.2f} | {max(w[1] for w in warm):.0f} MiB |"
-        )
-        print(f"| warm, the sync itself | {statistics.median(reported(index) for _ in range(5)):.2f} | |")
-        print(f"\nIndex: {index.stat().st_size / 1e6:.0f} MB.")
+        subprocess.run([*PROGRAM, "sync", str(root), "--db", str(index)], capture_output=True, check=True)
         rest(index, options.requests)
         terminal(index)
 
@@ -80,22 +72,6 @@ def machine() -> str:
         f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()},"
         f" SQLite {sqlite3.sqlite_version}"
     )
-
-
-def run(command: Sequence[str]) -> tuple[float, float]:
-    """Seconds and peak memory (MiB) of a process, start to end."""
-    began = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    if status:
-        raise SystemExit(f"{' '.join(command)}: exit status {os.waitstatus_to_exitcode(status)}")
-    process.returncode = 0
-    return time.perf_counter() - began, usage.ru_maxrss / 1024
-
-
-def reported(index: Path) -> float:
-    output = subprocess.run([*PROGRAM, "sync", "--db", str(index), "--json"], capture_output=True, check=True)
-    return json.loads(output.stdout)["seconds"]
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import resource
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -37,7 +38,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = options.root or write_demo(Path(folder) / "root", options.experiments, steps=options.steps)
         print(machine(), "\n| reading | |\n|---|---|", sep="\n", flush=True)
-        measure_cold(root, Path(folder) / "process.db")
+        measure_cold(root, Path(folder))
         measure_syncs(root, Path(folder) / "index.db")
         if options.long_mb:
             measure_long(Path(folder) / "long", options.long_mb)
@@ -47,20 +48,29 @@ def row(label: str, value: str) -> None:
     print(f"| {label} | {value} |", flush=True)
 
 
-def measure_cold(root: Path, index: Path) -> None:
-    """A whole process, with the memory of all its processes together."""
-    began, cpu_before = time.perf_counter(), cpu_seconds()
-    command = [*PROGRAM, "sync", str(root), "--db", str(index)]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    peak = 0
-    while process.poll() is None:
-        peak = max(peak, memory(process.pid))
-        time.sleep(0.05)
-    if process.returncode:
-        sys.exit(f"{' '.join(command)}: exit status {process.returncode}")
-    row("cold sync, whole process", f"{time.perf_counter() - began:.2f} s")
-    row("CPU of all its processes", f"{cpu_seconds() - cpu_before:.2f} s")
+def measure_cold(root: Path, folder: Path, rounds: int = 3) -> None:
+    """Whole processes, each with a new index and with the memory of all its processes together."""
+    times: list[float] = []
+    peak, cpu_before = 0, cpu_seconds()
+    for number in range(rounds):
+        index = folder / f"process-{number}.db"
+        began = time.perf_counter()
+        command = [*PROGRAM, "sync", str(root), "--db", str(index)]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while process.poll() is None:
+            peak = max(peak, memory(process.pid))
+            time.sleep(0.05)
+        if process.returncode:
+            sys.exit(f"{' '.join(command)}: exit status {process.returncode}")
+        times.append(time.perf_counter() - began)
+        size = index.stat().st_size
+    row(
+        "cold sync, whole process: median, fastest, slowest",
+        f"{statistics.median(times):.2f}, {min(times):.2f}, {max(times):.2f} s",
+    )
+    row("CPU of all its processes", f"{(cpu_seconds() - cpu_before) / rounds:.2f} s")
     row("peak RSS of all its processes", f"{peak / 2**20:.0f} MiB")
+    row("index", f"{size / 1e6:.0f} MB")
 
 
 def cpu_seconds() -> float:
@@ -98,8 +108,8 @@ def measure_syncs(root: Path, index: Path) -> None:
         row("everything is listed after", f"{phases['list']:.2f} s")
         row("all series are read after", f"{phases['series']:.2f} s")
         row("everything is measured after", f"{time.perf_counter() - began:.2f} s")
-        row("warm sync", f"{fastest(lambda: sync(store)):.2f} s")
-        row("warm sync, not thorough", f"{fastest(lambda: sync(store, is_thorough=False)):.2f} s")
+        row("warm sync, median", f"{median(lambda: sync(store)):.2f} s")
+        row("warm sync, not thorough, median", f"{median(lambda: sync(store, is_thorough=False)):.2f} s")
 
 
 def measure_long(root: Path, megabytes: int) -> None:
@@ -135,13 +145,13 @@ def measure_long(root: Path, megabytes: int) -> None:
         row("one line more in it", f"{(time.perf_counter() - began) * 1000:.0f} ms")
 
 
-def fastest(call: Callable[[], object], rounds: int = 5) -> float:
+def median(call: Callable[[], object], rounds: int = 7) -> float:
     times: list[float] = []
     for _ in range(rounds):
         began = time.perf_counter()
         call()
         times.append(time.perf_counter() - began)
-    return min(times)
+    return statistics.median(times)
 
 
 if __name__ == "__main__":

@@ -54,3 +54,11 @@ def test_a_restart_after_kill_9_is_timed(tmp_path: Path) -> None:
     printed = run("restart.py", index, "--rounds", 1)
     assert "| time | " in printed
     assert "| processor time of the server | " in printed
+
+
+@pytest.mark.slow
+def test_reading_is_timed_for_a_root_and_for_one_long_file() -> None:
+    printed = run("ingest.py", 100, "--steps", 3, "--long-mb", 1)
+    assert "| cold sync, whole process: median, fastest, slowest | " in printed
+    assert "| warm sync, median | " in printed
+    assert "| one line more in it | " in printed
