@@ -1,20 +1,19 @@
-"""The browser: owns the store's threads, the optional REST server and the screens."""
+"""The browser: owns the store's threads, the screens, and what is remembered of them."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import sys
 import time
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, cast
 
 from textual import events, work
-from textual.app import App, ComposeResult, ScreenStackError
+from textual.app import ComposeResult, ScreenStackError
 from textual.binding import Binding, BindingType
 from textual.dom import NoScreen
 from textual.driver import Driver
@@ -22,27 +21,27 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.filter import LineFilter
 from textual.screen import ModalScreen, Screen
 from textual.timer import Timer
-from textual.widgets import Input, Static
+from textual.widgets import Static
 from textual.worker import NoActiveWorker, Worker, get_current_worker  # pyright: ignore[reportUnknownVariableType]
 
 from runicorn_db.errors import StoreError
 from runicorn_tui import acts, keys, list_status, themes
+from runicorn_tui.companions import Companions, ServerHandle
 from runicorn_tui.keymap import Keymap
 from runicorn_tui.line_filters import Colorless, OnlyAscii
-from runicorn_tui.messages import IndexChanged, ServerChanged, SyncFailed, SyncMoved
+from runicorn_tui.notices import Notices
 from runicorn_tui.screens import LOW_BELOW
 from runicorn_tui.screens.experiments import ExperimentsScreen
 from runicorn_tui.screens.quit import QuitScreen
 from runicorn_tui.settings import Settings
 from runicorn_tui.terminal import alert, copying, on_end_signals, passed_on, safe, shows
 from runicorn_tui.terse import TerseDriver
+from runicorn_tui.typed_ahead import TypedAhead
 from runicorn_tui.widgets.status_line import PRESSES
 
 if TYPE_CHECKING:
-    from runicorn_db.query import ChangeResult
+    from runicorn_db.outcomes import ChangeResult
     from runicorn_db.store import Store
-    from runicorn_db.sync_report import SyncProgress, SyncReport
-    from runicorn_db.watch import Watcher
     from runicorn_tui.state import Memory
 
 P = ParamSpec("P")
@@ -50,20 +49,9 @@ T = TypeVar("T")
 
 MIN_WIDTH, MIN_HEIGHT = 40, 10
 REMEMBER_SECONDS = 1.0
-_SWITCH_SECONDS, _PYTHON_SWITCH_SECONDS = 0.0005, 0.005
-"""How long a thread keeps the interpreter while others want it: here, and by Python's own choice."""
 
 
-class ServerHandle(Protocol):
-    """A REST server that is not running yet."""
-
-    def start(self) -> object: ...
-    def stop(self) -> object: ...
-    @property
-    def url(self) -> str: ...
-
-
-class RunicornApp(App[None]):
+class RunicornApp(Companions, Notices, TypedAhead):
     """Browse the experiments of `store`; with `roots` (names) only theirs."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
@@ -98,7 +86,7 @@ class RunicornApp(App[None]):
         settings: Settings | None = None,
         keymap: Keymap | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(watch=watch, intervals=(running_interval, full_interval), make_server=make_server, serve=serve)
         self.keymap = keymap or Keymap()
         """Which key does what."""
         self.store = store
@@ -119,14 +107,6 @@ class RunicornApp(App[None]):
         self.shows_preview = preview if memory is None else memory.state.preview
         """Whether the pane beside the list is wanted; where there is no room it is not there all the same."""
         self._alert_by = notify
-        self.is_watching = watch
-        self._intervals = (running_interval, full_interval)
-        self._make_server = make_server
-        self._serves_at_start = serve
-        self._server: ServerHandle | None = None
-        self._watcher: Watcher | None = None
-        self._sync_end: Timer | None = None
-        self._sync: SyncProgress | None = None
         self._going_on: list[Callable[[], str]] = []
         self.history = acts.History()
         self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="store")
@@ -134,6 +114,11 @@ class RunicornApp(App[None]):
 
     def get_default_screen(self) -> Screen[None]:
         return ExperimentsScreen()
+
+    @property
+    def first_screen(self) -> ExperimentsScreen:
+        """The one that all others lie on."""
+        return cast("ExperimentsScreen", self.screen_stack[0])
 
     def get_driver_class(self) -> type[Driver]:
         chosen = super().get_driver_class()
@@ -145,7 +130,7 @@ class RunicornApp(App[None]):
         """Ours in the place of Textual's; the one that is set, else the one of last time."""
         for name in self.available_themes:
             self.unregister_theme(name)
-        colors = "none" if self.is_colorless else "sixteen" if self.console.color_system == "standard" else "all"
+        colors = "none" if self.is_colorless else themes.colors_of(self.console.color_system)
         for theme in themes.themes(colors):
             self.register_theme(theme)
         remembered = "" if self.memory is None else self.memory.state.theme
@@ -197,10 +182,10 @@ class RunicornApp(App[None]):
             self._stop_asking()
 
     def _stop_asking(self) -> None:
-        """There is nothing to ask about any more."""
+        """There is nothing to wait for any more: it was asked to quit."""
         screen = self.screen_stack[-1] if self.screen_stack else None
         if isinstance(screen, QuitScreen) and not self.going_on():
-            screen.dismiss(False)
+            screen.dismiss(True)
 
     def going_on(self) -> list[str]:
         """What is being done, in words."""
@@ -262,15 +247,6 @@ class RunicornApp(App[None]):
         self.set_keymap(self.keymap.of_bindings())
         # Before the terminal is switched to full screen.
         self._forget_signals = on_end_signals(self._end)
-        self._share_interpreter()
-
-    def first_rows_are_shown(self) -> None:
-        """Begins what can wait until there is something to look at."""
-        if self.is_watching and self._watcher is None:
-            self._watch()
-        if self._serves_at_start:
-            self._serves_at_start = False
-            self.action_toggle_server()
 
     def _end(self, status: int) -> None:
         self.exit(return_code=status)
@@ -278,112 +254,15 @@ class RunicornApp(App[None]):
     async def on_unmount(self) -> None:
         if self._forget_signals is not None:
             self._forget_signals()
-        sys.setswitchinterval(_PYTHON_SWITCH_SECONDS)
+        if self._remembering is not None:
+            # `_stop_threads` writes, and leaves no thread to ask.
+            self._remembering.stop()
         await asyncio.to_thread(self._stop_threads)
 
     def _stop_threads(self) -> None:
         self._write()
-        if self._watcher is not None:
-            self._watcher.stop(timeout=1.0)
-        if self._server is not None:
-            self._server.stop()
+        self._stop_companions()
         self._threads.shutdown(wait=True, cancel_futures=True)
-
-    # Roots.
-
-    def _watch(self) -> None:
-        """Reads the roots in a thread of its own, from now to the end."""
-        from runicorn_db.watch import Watcher
-
-        self._watcher = Watcher(
-            self.store,
-            list(self.roots) or None,
-            running_interval=self._intervals[0],
-            full_interval=self._intervals[1],
-            on_change=self._index_changed,
-            on_progress=self._sync_moved,
-            on_problem=self._sync_failed,
-        )
-        self._watcher.start()
-
-    # In the watcher's thread: posting is all that may be done there.
-
-    def _index_changed(self, report: SyncReport) -> None:
-        self.post_message(IndexChanged(report))
-
-    def _sync_moved(self, progress: SyncProgress) -> None:
-        self.post_message(SyncMoved(progress))
-
-    def _sync_failed(self, reason: str) -> None:
-        self.post_message(SyncFailed(reason))
-
-    @property
-    def is_syncing(self) -> bool:
-        """Whether all roots are being read right now."""
-        return self._watcher is not None and self._watcher.is_syncing
-
-    def look_now(self) -> None:
-        """Reads the roots again, soon."""
-        if self._watcher is not None:
-            self._watcher.look_now()
-
-    def on_index_changed(self, message: IndexChanged) -> None:
-        for screen in self.screen_stack:
-            screen.post_message(IndexChanged(message.report))
-
-    def on_sync_moved(self, message: SyncMoved) -> None:
-        for screen in self.screen_stack:
-            screen.post_message(SyncMoved(message.progress))
-        progress = message.progress
-        self._sync = progress if progress is not None and progress.done < progress.total else None
-        self._stop_asking()
-        if message.progress is not None and self._sync_end is None:
-            self._sync_end = self.set_interval(0.25, self._notice_end_of_sync)
-
-    def _notice_end_of_sync(self) -> None:
-        """A look that found nothing new ends without a word."""
-        if self._sync_end is not None and self._watcher is not None and not self._watcher.is_syncing:
-            self._sync_end.stop()
-            self._sync_end = None
-            self.post_message(SyncMoved(None))
-
-    def on_sync_failed(self, message: SyncFailed) -> None:
-        for screen in self.screen_stack:
-            screen.post_message(SyncFailed(message.reason))
-
-    # The REST server.
-
-    @work(group="server", exclusive=True)
-    async def action_toggle_server(self) -> None:
-        if self._make_server is None:
-            self.notify("No REST server can be started from here.", markup=False)
-            return
-        running, self._server = self._server, None
-        if running is not None:
-            await self.ask(running.stop)
-            self._share_interpreter()
-            self._tell(ServerChanged(None))
-            return
-        try:
-            server = await self.ask(self._make_server)
-            await self.ask(server.start)
-        except (OSError, StoreError) as error:
-            self._tell(ServerChanged(None, str(error)))
-            return
-        self._server = server
-        self._share_interpreter()
-        self._tell(ServerChanged(server.url))
-
-    def _share_interpreter(self) -> None:
-        # A key that was pressed waits for the interpreter while a question is asked, at each of the threads it passes
-        # through. With a server in the process, whose threads want it too, so short a turn makes keys slower.
-        sys.setswitchinterval(_SWITCH_SECONDS if self._server is None else _PYTHON_SWITCH_SECONDS)
-
-    def _tell(self, message: ServerChanged) -> None:
-        for screen in self.screen_stack:
-            screen.post_message(ServerChanged(message.address, message.reason))
-        if message.reason is not None:
-            self.notify(safe(f"REST server: {message.reason}"), severity="error", markup=False)
 
     # Telling the person who is not looking.
 
@@ -399,12 +278,6 @@ class RunicornApp(App[None]):
             self._driver.write(copying(text))
 
     # Whatever the screen.
-
-    def on_key(self, event: events.Key) -> None:
-        """A field takes every letter it is given: one that comes by here was typed before the field had the focus."""
-        if isinstance(self.focused, Input) and event.is_printable and event.character is not None:
-            self.focused.insert_text_at_cursor(event.character)
-            event.prevent_default()
 
     def on_click(self, event: events.Click) -> None:
         if isinstance(key := event.style.meta.get(PRESSES), str):

@@ -13,7 +13,7 @@ from runicorn_tui.charts.palette import PALETTE, Color, Style, style
 from runicorn_tui.charts.view import View, first_view
 from runicorn_tui.experiment_text import no_metrics
 from runicorn_tui.metric_tables import MetricTables, ReadSeries
-from runicorn_tui.terminal import safe
+from runicorn_tui.terminal import Drawn, safe
 from runicorn_tui.widgets.chart_grid import Cell
 from runicorn_tui.widgets.legend import Entry
 from runicorn_tui.widgets.metric_list import MetricRow, Swatch
@@ -30,6 +30,7 @@ class Charted:
         self.listed: list[str] = []
         """Those that were looked for, all of them when none was."""
         self.wanted = ""
+        self.is_reading = False
         """What was looked for in their names."""
         self.view = first_view()
         self.colors: Sequence[Color] = PALETTE
@@ -83,6 +84,13 @@ class Charted:
 
     async def read(self, names: Sequence[str], points: int) -> None:
         """Reads what of these metrics is not in memory, and the range zoomed to in detail."""
+        self.is_reading = True
+        try:
+            await self._read(names, points)
+        finally:
+            self.is_reading = False
+
+    async def _read(self, names: Sequence[str], points: int) -> None:
         for name in names:
             known = [name for name in names if name in self.tables]
             before = self.tables.extent(known, self.view.axis)
@@ -188,6 +196,8 @@ class Charted:
         assert self.detail is not None
         if not self.chosen:
             return ["Space draws the metric under the cursor." if self.names else no_metrics(self.detail)]
+        if not any(name in self.tables for name in self.chosen):
+            return [Drawn("Reading the metric…")] if self.is_reading else ["The metric was not read."]
         parts = ["last values"]
         if not self._is_at_end and reading is not None:
             step = round(reading.step)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from runicorn_db.errors import UnknownExperiment
@@ -46,6 +46,8 @@ class Compared:
         self.gone: set[str] = set()
         """Those that left the index since."""
         self.hidden: set[str] = set()
+        self.is_reading = True
+        """Whether it is not known yet which of them there are."""
         self.baseline: str | None = None
         self.metric: str | None = None
         self.metrics: list[str] = []
@@ -144,13 +146,14 @@ class Compared:
         return [] if metric is None else [id for id in self.charted if metric in self._tables[id]]
 
     async def read(self, points: int) -> None:
-        """Reads what is to be drawn and not in memory, all experiments at once. Raises StoreError."""
+        """Reads what is to be drawn and not in memory. Raises StoreError."""
         metric = self.metric
         if metric is None:
             return
         known = self._drawn
         before = self._reach(known)
-        await _together([self._tables[id].read_whole(metric, points) for id in self.charted])
+        wanted = [self._tables[id] for id in self.charted]
+        await _one_by_one(table.read_whole(metric, points) for table in wanted)
         after = self._reach(known)
         if before is not None and after is not None:
             # A range that reached the end still does when a metric has grown.
@@ -158,7 +161,7 @@ class Compared:
         tables = [self._tables[id] for id in self.charted if metric in self._tables[id]]
         if self.view.is_zoomed:
             span, axis = self.view.span(self.extent), self.view.axis
-            await _together([table.read_range(metric, axis, span, points) for table in tables])
+            await _one_by_one(table.read_range(metric, axis, span, points) for table in tables)
         else:
             for table in tables:
                 table.forget_ranges([metric])
@@ -212,7 +215,7 @@ class Compared:
         """What there is to say about the chart that was drawn last, the most important first."""
         metric = self.metric
         if not self.details:
-            return [Drawn("Reading the experiments…")]
+            return [Drawn("Reading the experiments…") if self.is_reading else "None of these experiments is known."]
         if metric is None:
             return ["These experiments have no metrics."]
         tables = [self._tables[id] for id in self._drawn]
@@ -289,8 +292,11 @@ def _began_at(detail: ExperimentDetail) -> float:
     return experiment.created_at if experiment.started_at is None else experiment.started_at
 
 
-async def _together(reads: Sequence[Awaitable[None]]) -> None:
-    """All at once. One that left the index meanwhile ends none of the others; who looks at it next says so."""
-    for problem in await asyncio.gather(*reads, return_exceptions=True):
-        if isinstance(problem, BaseException) and not isinstance(problem, UnknownExperiment):
-            raise problem
+async def _one_by_one(reads: Iterable[Awaitable[None]]) -> None:
+    """Threads that read at the same time keep each other from the interpreter, and keys from both.
+
+    One that left the index meanwhile ends none of the others; who looks at it next says so.
+    """
+    for read in reads:
+        with suppress(UnknownExperiment):
+            await read

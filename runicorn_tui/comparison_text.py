@@ -40,13 +40,8 @@ def value(row: Row, index: int) -> str:
         assert isinstance(held, float)
         return format.number(held) if math.isfinite(held) else NOT_FINITE
     if isinstance(held, str):
-        return written(held) if _reads_as_something_else(held) else held
-    return written(held)
-
-
-def written(held: object) -> str:
-    """A parameter as JSON has it."""
-    return json.dumps(held, ensure_ascii=False)
+        return format.written(held) if _reads_as_something_else(held) else held
+    return format.written(held)
 
 
 def _reads_as_something_else(text: str) -> bool:
@@ -145,7 +140,7 @@ def _plain(held: object) -> Cell:
         return held
     if isinstance(held, float):
         return held if math.isfinite(held) else None
-    return written(held)
+    return format.written(held)
 
 
 def _markdown(experiments: Sequence[Experiment], rows: Sequence[Row], baseline: int | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar, cast, get_args
 
@@ -151,6 +151,10 @@ class FilterWords:
         found.sort(key=lambda candidate: not fold(candidate.label).startswith(wanted))
         return tuple(found[:MOST])
 
+    def names(self) -> Sequence[NamedValue]:
+        """Every metric (as `best`) and every parameter. Raises StoreError."""
+        return self._kept_until_changed("values", self._store.value_names)
+
     def _all(self, begun: Begun, interrupt: Interrupt) -> Iterable[Candidate]:
         match begun.field:
             case "@":
@@ -173,12 +177,24 @@ class FilterWords:
                 # Too many to keep: a run's name may be its own.
                 key, read = ("name", begun.letters), self._store.field_values
                 return _counted(self._kept_until_changed(key, lambda: read("name", begun.letters, interrupt=interrupt)))
+            case field if field.strip('"').startswith("param."):
+                return self._values(_letters(field), interrupt)
             case _:
                 return ()
 
+    def _values(self, field: str, interrupt: Interrupt) -> Iterable[Candidate]:
+        """Of a parameter, whose name is in small letters here."""
+        values = self.names()
+        read, found = self._store.param_values, dict[str, None]()
+        for name in (value.name for value in values if value.is_param and str(value).casefold() == field):
+            found |= dict.fromkeys(
+                self._kept_until_changed(("param", name), lambda name=name: read(name, interrupt=interrupt))
+            )
+        return _counted(found)
+
     def _names(self, begun: Begun) -> Iterable[Candidate]:
         prefix = begun.letters.partition(".")[0].casefold() + "."
-        values = self._kept_until_changed("values", self._store.value_names)
+        values = self.names()
         if prefix in _PREFIX_NOTES and "." in begun.letters:
             which = _which(prefix)
             return _named(NamedValue(which, value.name) for value in values if value.is_param == (which == "param"))
@@ -190,7 +206,7 @@ class FilterWords:
         return [*fields, *prefixes, *named]
 
     def _presences(self) -> Iterable[Candidate]:
-        for value in self._kept_until_changed("values", self._store.value_names):
+        for value in self.names():
             text = str(value)
             is_other = not value.is_param and text.startswith("param.")
             if _can_be_written(text) and not is_other:

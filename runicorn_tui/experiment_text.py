@@ -160,13 +160,9 @@ def _pairs(detail: ExperimentDetail) -> list[tuple[tuple[str, str], tuple[str, s
 
 
 def duration(experiment: Experiment) -> str:
-    """How long it ran; of a running one, how long until its last event, so that a quiet one does not tick."""
-    seconds = experiment.duration_seconds
-    if experiment.status != "running":
-        return format.DASH if seconds is None else format.duration(seconds)
-    if seconds is None:
-        seconds = experiment.updated_at - (experiment.started_at or experiment.created_at)
-    return f"{format.duration(seconds)} so far"
+    """How long it ran, or has run so far."""
+    seconds = format.duration(format.seconds_run(experiment))
+    return f"{seconds} so far" if experiment.status == "running" else seconds
 
 
 def _status(experiment: Experiment, room: int) -> Content:

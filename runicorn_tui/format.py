@@ -8,6 +8,8 @@ import time
 from collections.abc import Mapping
 
 from runicorn_db.named_values import NamedValue, Value
+from runicorn_db.query import Experiment
+from runicorn_tui.numeral import Numeral
 from runicorn_tui.terminal import Drawn, safe
 
 DASH = Drawn("—")
@@ -69,6 +71,14 @@ def duration(seconds: float | None) -> str:
     return f"{days}d {hour:02d}h"
 
 
+def seconds_run(experiment: Experiment) -> float | None:
+    """How long it ran; of a running one, how long until its last event, so that a quiet one does not tick."""
+    seconds = experiment.duration_seconds
+    if seconds is None and experiment.status == "running":
+        return experiment.updated_at - (experiment.started_at or experiment.created_at)
+    return seconds
+
+
 def when(timestamp: float | None) -> str:
     """Date and minute in the local time zone."""
     return DASH if timestamp is None else _local("%Y-%m-%d %H:%M", timestamp)
@@ -97,25 +107,32 @@ def _local(pattern: str, timestamp: float) -> str:
 
 
 def number(value: float | None) -> str:
-    """At most eight characters: 0.5130, 12.34, 1,234, 1.20e-05, 3.4e+21."""
+    """At most eight characters and a sign: 0.5130, 12.34, 1,234, 1.20e-05, 3.4e+21; a `Numeral` if it is one."""
     if value is None or not math.isfinite(value):
         return DASH
     magnitude = abs(value)
     if magnitude == 0:
-        return "0"
+        return Numeral("0")
     if magnitude >= 1e6 or magnitude < 1e-3:
-        return f"{value:.2e}" if magnitude < 1e100 and magnitude >= 1e-99 else f"{value:.1e}"
+        return Numeral(f"{value:.2e}" if magnitude < 1e100 and magnitude >= 1e-99 else f"{value:.1e}")
     if magnitude >= 1000:
-        return f"{value:,.0f}"
+        return Numeral(f"{value:,.0f}")
     decimals = 4 if magnitude < 10 else 3 if magnitude < 100 else 2
-    return f"{value:.{decimals}f}"
+    return Numeral(f"{value:.{decimals}f}")
 
 
 def value(what: NamedValue, held: Value) -> str:
     """A metric as any number, a parameter as it was written. Not made safe."""
     if held is None or isinstance(held, str):
         return DASH if held is None else held
-    return json.dumps(held) if what.is_param else number(held)
+    return written(held) if what.is_param else number(held)
+
+
+def written(held: object) -> str:
+    """What a program set, as JSON; a `Numeral` where it is a finite number. Not made safe."""
+    text = json.dumps(held, ensure_ascii=False, default=str)
+    is_whole = isinstance(held, int) and not isinstance(held, bool)
+    return Numeral(text) if is_whole or (isinstance(held, float) and math.isfinite(held)) else text
 
 
 def status(value: str) -> str:

@@ -20,7 +20,7 @@ def label(group: Group, by: GroupBy) -> str:
     if value is None:
         return _NO_TAG if by == "tag" else _NO_VALUE
     if not isinstance(value, str):
-        return json.dumps(value)
+        return format.written(value)
     if by == "status":
         return format.status(value)
     return json.dumps(value, ensure_ascii=False) if _is_mistakable(value) else value
@@ -35,10 +35,16 @@ def _is_mistakable(text: str) -> bool:
         return False
 
 
+def state_counts(group: Group) -> list[tuple[str, int]]:
+    """The states that there are and how many are in each, what is over first."""
+    counts = ((status, group.by_status.get(status, 0)) for status in _SHOWN_STATES)
+    return [(status, count) for status, count in counts if count]
+
+
 def states(group: Group) -> str:
     """`✓57 ✗38 ■19 ▸19`: those that there are."""
-    counts = ((status, group.by_status.get(status, 0)) for status in _SHOWN_STATES)
-    return Drawn(" ".join(f"{format.STATUS_GLYPHS[status]}{format.count(count)}" for status, count in counts if count))
+    counts = state_counts(group)
+    return Drawn(" ".join(f"{format.STATUS_GLYPHS[status]}{format.count(count)}" for status, count in counts))
 
 
 def size(group: Group) -> str:

@@ -30,7 +30,7 @@ def index_path(settings: Settings) -> Path:
     """The index file to use: below LOCAL_DIRECTORY where the default one would lie on a network filesystem."""
     if settings.db is not None:
         return settings.db
-    from runicorn_db.database import network_filesystem
+    from runicorn_db.index_file import network_filesystem
 
     path = default_index()
     kind = network_filesystem(path)

@@ -1,7 +1,8 @@
 """The key table: one row a key, feeding bindings, footer, help and the documentation.
 
 A scope is where a key works: "app" everywhere, "table" wherever a list has the focus, "marks" where that can be
-marked in, the rest are screens.
+marked in, "watchable" and "exportable" on the pages of an experiment that leave these keys free, the rest are
+screens.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ Scope = Literal[
     "export",
     "experiments",
     "experiment",
+    "watchable",
+    "exportable",
     "chart",
     "compare",
     "compared",
@@ -61,13 +64,13 @@ TOGETHER: tuple[tuple[Scope, ...], ...] = (
     ("chooser", "table"),
     ("saved", "table"),
     ("experiment", "table", "app"),
-    ("chart", "experiment", "table", "app"),
-    ("overview", "experiment", "table", "app"),
-    ("parameters", "experiment", "table", "app"),
+    ("chart", "watchable", "experiment", "table", "app"),
+    ("overview", "watchable", "experiment", "table", "app"),
+    ("parameters", "watchable", "exportable", "experiment", "table", "app"),
     ("compare", "compared", "table", "app"),
     ("log", "experiment", "table", "app"),
     ("log", "file", "table", "app"),
-    ("files", "experiment", "table", "app"),
+    ("files", "watchable", "exportable", "experiment", "table", "app"),
     ("trash", "table", "app"),
     ("deleted", "marks", "table", "app"),
     ("report", "table", "app"),
@@ -167,16 +170,16 @@ KEYS: tuple[Key, ...] = (
     Key("undo", ("z",), "undo", "undo a deletion", "Act", ("experiments", "experiment", "trash", "deleted")),
     Key("redo", ("Z",), "redo", "delete them again", "Act", ("experiments", "experiment", "trash", "deleted")),
     Key("trash", ("X",), "trash", "trash", "Act", ("experiments",)),
-    Key("pin", ("p",), "pin", "pin or unpin", "Act", ("experiments",)),
+    Key("pin", ("p",), "pin", "pin or unpin", "Act", ("experiments", "experiment")),
     Key("tags", ("t",), "tags", "change tags", "Act", ("experiments", "experiment")),
     Key("describe", ("E",), "describe", "describe", "Act", ("experiments",)),
     # Among charts E is taken.
     Key("describe-shown", ("D",), "describe", "describe", "Act", ("experiment",)),
-    Key("export", ("e",), "export", "export", "Act", ("experiments",)),
-    Key("watch", ("w",), "watch", "tell me when it ends", "Act", ("experiments",)),
+    Key("export", ("e",), "export", "export", "Act", ("experiments", "exportable")),
+    Key("watch", ("w",), "watch", "tell me when it ends", "Act", ("experiments", "watchable")),
     Key("copy-id", ("y",), "copy_id", "copy the id", "Act", ("experiments", "compare")),
     Key("copy", ("y",), "copy", "copy id, file's path", "Act", ("experiment", "file")),
-    Key("copy-directory", ("Y",), "copy_directory", "copy the directory", "Act", ("experiment",)),
+    Key("copy-directory", ("Y",), "copy_directory", "copy the directory", "Act", ("experiments", "experiment")),
     Key("compare", ("c",), "compare", "compare the marked", "Act", ("experiments",)),
     Key("open", ("enter",), "open", "open", "Act", ("experiments",), True),
     # Choosing what is listed.
@@ -248,7 +251,8 @@ KEYS: tuple[Key, ...] = (
     Key("export-format", ("f",), "turn('format')", "format", "Export", ("export",)),
     Key("export-name", ("n", "tab"), "name", "name of the file", "Export", ("export",), True, "name"),
     Key("export-replace", ("y",), "replace", "replace the file", "Export", ("export",)),
-    Key("export-cancel", ("escape", "q"), "cancel", "cancel, stop", "Export", ("export",), True, "cancel"),
+    Key("export-cancel", ("escape",), "cancel", "cancel, stop", "Export", ("export",), True, "cancel"),
+    Key("export-quit", ("q",), "quit", "cancel, or quit", "Export", ("export",)),
     # The trash.
     Key("batch-open", ("enter",), "open", "list the experiments", "Trash", ("trash", "deleted"), True, "open"),
     Key("batch-restore", ("r",), "restore", "restore", "Trash", ("trash", "deleted"), True),

@@ -55,14 +55,19 @@ def changed_groups(keymap: Keymap) -> list[Content]:
     return [Content.styled(f"groups changed: {keymap.hint('reload')}", "$live")]
 
 
-def notices(new: int, notes: Sequence[Note], keymap: Keymap) -> list[Content]:
-    """`new`: how many experiments came since the list was made."""
-    parts: list[Content] = []
-    if new:
-        parts.append(Content.styled(f"{new:,} new: {keymap.hint('reload')}", "$live"))
+def changes(new: int, gone: int, keymap: Keymap) -> list[Content]:
+    """How many experiments came since the list was made, and how many of it match the filter no longer."""
+    parts = [f"{new:,} new"] if new else []
+    if gone:
+        parts.append(f"{gone:,} no longer {'matches' if gone == 1 else 'match'}")
+    return [Content.styled(f"{', '.join(parts)}: {keymap.hint('reload')}", "$live")] if parts else []
+
+
+def notices(notes: Sequence[Note], *, is_kept: bool) -> list[Content]:
+    """Why the rows are not those of the filter. `is_kept`: nothing matches what is typed so far."""
     if notes:
-        parts.append(Content.styled("filter unclear: last good rows", "$warning"))
-    return parts
+        return [Content.styled("filter unclear: last good rows", "$warning")]
+    return [Content.styled("no match: last rows", "$warning")] if is_kept else []
 
 
 def surroundings(roots: Sequence[Root], address: str | None) -> list[Content]:

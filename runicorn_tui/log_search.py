@@ -12,7 +12,7 @@ from typing import TypeAlias
 import regex
 
 from runicorn_tui.log_file import LogFile
-from runicorn_tui.terminal import safe
+from runicorn_tui.terminal import Drawn, safe
 
 Hits: TypeAlias = Callable[[Sequence[bytes]], list[int]]
 """Which of some lines match, by their place among them."""
@@ -89,7 +89,9 @@ def expression_of(sought: str) -> str | None:
 def spans_of(sought: str) -> Spans:
     """Where in a line that is shown the text or the regular expression is."""
     pattern = expression_of(sought)
-    compiled = regex.compile(regex.escape(safe(sought)), regex.IGNORECASE) if pattern is None else _compiled(pattern)
+    compiled = (
+        regex.compile(regex.escape(safe(Drawn(sought))), regex.IGNORECASE) if pattern is None else _compiled(pattern)
+    )
 
     def spans(shown: str) -> list[tuple[int, int]]:
         try:
@@ -136,6 +138,11 @@ class Matches:
     def is_complete(self) -> bool:
         """Whether every line known to the log was looked at."""
         return self._is_at_end and self._edition is self._log.edition
+
+    @property
+    def looked_at(self) -> int:
+        """How many lines were looked at so far."""
+        return self._looked_at
 
     def extend(self) -> bool:
         """Looks at the next block of lines; False when all are looked at. May raise what the log and the hits raise."""

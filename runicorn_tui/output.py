@@ -17,6 +17,7 @@ import click
 
 from runicorn_api.json_body import to_json
 from runicorn_db.text import csv_cell
+from runicorn_tui.numeral import Numeral
 from runicorn_tui.terminal import harmless, safe
 
 Cell = str | int | float | bool | None
@@ -98,7 +99,9 @@ def width(text: str) -> int:
 
 
 def shortened(text: str, columns: int) -> str:
-    """The text in at most so many terminal columns, with an ellipsis where it was cut."""
+    """The text in at most so many terminal columns, with an ellipsis where it was cut; a number with fewer digits."""
+    if isinstance(text, Numeral):
+        return text.within(columns)
     if width(text) <= columns:
         return text
     while text and width(text) > columns - 1:
@@ -128,7 +131,7 @@ class Table:
         self._is_terminal = sys.stdout.isatty()
 
     def add(self, rows: Iterable[Sequence[str]]) -> None:
-        texts = [[safe(cell) for cell in row] for row in rows]
+        texts = [[cell if isinstance(cell, Numeral) else safe(cell) for cell in row] for row in rows]
         if self._widths is None:
             self._widths = self._fitted(texts)
             self._write([column.title for column in self._columns])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -10,23 +9,24 @@ from rich.cells import cell_len
 from textual.content import Content
 
 from runicorn_tui import format, parameter_leaves
-from runicorn_tui.fact_lines import MARGIN, folded, wrapped
+from runicorn_tui.fact_lines import MARGIN, folded, room, wrapped
+from runicorn_tui.numeral import Numeral
 from runicorn_tui.terminal import Drawn, safe
 from runicorn_tui.widgets.line_table import fit
 from runicorn_tui.widgets.sheet import MakeLine
 
 NO_PARAMETERS = "No parameters: nothing in the run directory names any."
 _FIRST = 30
+_LINES = 2
 
 
 def leaves(params: Mapping[str, object]) -> list[tuple[str, str]]:
     """Dotted name and value of every parameter, in natural order; a list is one value."""
-    found = [(".".join(path), _written(value)) for path, value in parameter_leaves.leaves(params).items()]
+    found = [
+        (".".join(path), value if isinstance(value, str) else format.written(value))
+        for path, value in parameter_leaves.leaves(params).items()
+    ]
     return sorted(found, key=lambda leaf: parameter_leaves.natural(leaf[0]))
-
-
-def _written(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def parameters(
@@ -56,13 +56,22 @@ def _line(label: str, value: str) -> Content:
 
 
 def first_parameters(params: Sequence[tuple[str, str]], width: int) -> list[Content]:
-    """As many as two lines hold."""
+    """As many as two lines hold, each of them whole."""
     if not params:
         return wrapped("parameters", format.DASH, width)
     said = [f"{safe(name)} {_short(value)}" for name, value in params[:_FIRST]]
-    return wrapped("parameters", Drawn("  ".join(said)), width, most=2)
+    count = len(said)
+    while count > 1 and len(folded(_joined(said[:count], len(params)), room(width))) > _LINES:
+        count -= 1
+    return wrapped("parameters", _joined(said[:count], len(params)), width, most=_LINES)
+
+
+def _joined(said: Sequence[str], of: int) -> str:
+    return Drawn("  ".join(said) + (" …" if len(said) < of else ""))
 
 
 def _short(value: str) -> str:
+    if isinstance(value, Numeral):
+        return value.within(_FIRST)
     line = " ".join(value[: 4 * _FIRST].split())
     return safe(line) if len(line) <= _FIRST else safe(line[: _FIRST - 1]) + "…"

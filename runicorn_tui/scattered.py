@@ -60,7 +60,7 @@ def _held(value: object) -> float | str | None:
     if value is ABSENT or value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return comparison_text.written(value)
+        return format.written(value)
     if isinstance(value, str):
         return value
     return _number(value)

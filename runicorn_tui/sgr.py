@@ -9,7 +9,7 @@ from rich.color import Color
 from rich.style import Style
 from rich.text import Text
 
-from runicorn_tui.terminal import safe
+from runicorn_tui.terminal import Drawn, safe
 
 _SGR = re.compile(r"\x1b\[([0-9;:]{0,64})m")
 _TAB = 8
@@ -33,16 +33,16 @@ _ATTRIBUTES: dict[int, Style] = {
 
 
 def styled(line: str) -> Text:
-    """One line with its colours; every other control character is visible."""
+    """One line with its colours; every other control character is visible, and what draws a bar stays drawn."""
     text = Text(no_wrap=True, end="")
     style = Style()
     position = 0
     line = line.expandtabs(_TAB)
     for match in _SGR.finditer(line):
-        text.append(safe(line[position : match.start()]), style)
+        text.append(safe(Drawn(line[position : match.start()])), style)
         style = _applied(style, match.group(1))
         position = match.end()
-    text.append(safe(line[position:]), style)
+    text.append(safe(Drawn(line[position:])), style)
     return text
 
 

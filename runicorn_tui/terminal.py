@@ -21,6 +21,10 @@ _HARMFUL = frozenset(("Cc", "Cf", "Cs", "Zl", "Zp"))
 # Longer ones are cut by some terminals and refused by others.
 _LONGEST_ALERT = 200
 
+# GNU screen 4 drops a string of more than 768 bytes, older ones of more than 256, and shows the rest of it as text: so
+# many characters are at most 240 bytes.
+_SCREEN_PIECE = 60
+
 # What a shell reports for a program that was ended by the signal.
 EXIT_STATUS = {signal.SIGTERM: 143, signal.SIGHUP: 129}
 
@@ -46,6 +50,8 @@ def settle(*, is_ascii: bool | None = None, is_slow: bool | None = None) -> None
     shows.is_ascii = knows_only_ascii(os.environ) if is_ascii is None else is_ascii
     # Wherever the terminal is at the other end of an ssh connection.
     shows.is_slow = bool(os.environ.get("SSH_CONNECTION")) if is_slow is None else is_slow
+    if mistakes_true_colors(os.environ):
+        del os.environ["COLORTERM"]
     for stream in (sys.stdout, sys.stderr):
         settle_stream(stream)
 
@@ -130,6 +136,12 @@ def knows_only_ascii(environ: Mapping[str, str]) -> bool:
     return "UTF" not in locale.upper()
 
 
+def mistakes_true_colors(environ: Mapping[str, str]) -> bool:
+    """Whether `COLORTERM` is that of the terminal around GNU screen, which takes a 24-bit colour for other ones."""
+    is_screen = environ.get("TERM", "").startswith("screen") and not environ.get("TMUX")
+    return is_screen and "COLORTERM" in environ
+
+
 def settle_stream(stream: TextIO) -> None:
     """What is printed there is ASCII if the terminal shows nothing else: our glyphs by others, the rest as escapes."""
     if not isinstance(stream, TextIOWrapper):
@@ -191,7 +203,7 @@ def passed_on(sequence: str, environ: Mapping[str, str] | None = None) -> str:
     r"""An OSC sequence as tmux or screen hands it to the terminal outside; as it is where neither of them runs.
 
     tmux does so where `allow-passthrough` is on. Nothing else ends the sequence than a bell: screen takes `ESC \`
-    for the end of the whole.
+    for the end of the whole. To screen it is handed in pieces.
     """
     environ = os.environ if environ is None else environ
     ended = sequence.replace("\x1b\\", "\a")
@@ -199,7 +211,10 @@ def passed_on(sequence: str, environ: Mapping[str, str] | None = None) -> str:
         return sequence
     if environ.get("TMUX"):
         return f"\x1bPtmux;{ended.replace(chr(27), chr(27) * 2)}\x1b\\"
-    return f"\x1bP{ended}\x1b\\" if environ.get("STY") else sequence
+    if not environ.get("STY"):
+        return sequence
+    pieces = (ended[start : start + _SCREEN_PIECE] for start in range(0, len(ended), _SCREEN_PIECE))
+    return "".join(f"\x1bP{piece}\x1b\\" for piece in pieces)
 
 
 def copying(text: str, environ: Mapping[str, str] | None = None) -> str:

@@ -6,7 +6,7 @@ A status, a mark or a line is never told by its colour alone.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from textual.color import Color as ThemeColor
@@ -17,7 +17,7 @@ from runicorn_tui.settings import THEMES
 
 DEFAULT = THEMES[0]
 
-Colors = Literal["all", "sixteen", "none"]
+Colors = Literal["all", "256", "sixteen", "none"]
 """How many a terminal has."""
 
 _LINE = "line-"
@@ -94,7 +94,7 @@ _LIGHT = _Shades(
     frame="#87909b",
     rule="#c3c9d0",
     grid="#d5d9de",
-    lines=("#0072b2", "#c04d00", "#007a5a", "#b0468a", "#1b1f24", "#6b3f00", "#7d55d6", "#6b737d"),
+    lines=("#0072b2", "#ba4a00", "#007a5a", "#b0468a", "#1b1f24", "#6b3f00", "#7d55d6", "#68707a"),
     is_dark=False,
 )
 _HIGH_CONTRAST = _Shades(
@@ -143,10 +143,47 @@ _COLOUR_BLIND = _Shades(
     lines=_PALETTE,
 )
 
+# Backgrounds that are close to each other would become one of the 256, and some of them far too bright.
+_ON_BLACK_256 = {
+    "background": "#121212",
+    "surface": "#1c1c1c",
+    "panel": "#262626",
+    "popup": "#303030",
+    "cursor": "#00005f",
+    "cursor_blurred": "#303030",
+    "found": "#5f005f",
+    "problem": "#5f0000",
+    # What becomes #9e9e9e: Rich takes greys for a little darker ones.
+    "dimmed": "#a0a0a0",
+    "lines": ("#5fd7d7", "#ffaf00", "#5faf5f", "#d75faf", "#d7d75f", "#ff5f00", "#ffffff", "#5f87ff"),
+}
+_256: Mapping[str, _Shades] = {
+    "dark": replace(_DARK, **_ON_BLACK_256),
+    "light": replace(
+        _LIGHT,
+        background="#ffffff",
+        surface="#ffffff",
+        panel="#f0f0f0",
+        popup="#e8e8e8",
+        cursor="#afffff",
+        cursor_blurred="#e8e8e8",
+        found="#ffd787",
+        problem="#ffd7d7",
+        dimmed="#585858",
+        accent="#5f5f00",
+        warning="#5f5f00",
+        lines=("#005faf", "#af5f00", "#00875f", "#af005f", "#1c1c1c", "#5f3700", "#5f5fd7", "#6c6c6c"),
+    ),
+    "high-contrast": replace(
+        _HIGH_CONTRAST, cursor="#00005f", cursor_blurred="#262626", found="#5f0000", problem="#5f0000"
+    ),
+    "colour-blind": replace(_COLOUR_BLIND, **_ON_BLACK_256),
+}
+
 # The sixteen as Rich knows them: what is made of nothing else reaches the terminal as it stands here.
 _BLACK, _BLUE, _CYAN, _WHITE, _GREY = "#000000", "#0000aa", "#00aaaa", "#aaaaaa", "#555555"
 _RED, _BROWN, _PURPLE = "#aa0000", "#aa5500", "#aa00aa"
-_LIGHT_RED, _LIGHT_GREEN, _LIGHT_BLUE = "#ff5555", "#55ff55", "#5555ff"
+_LIGHT_RED, _LIGHT_GREEN = "#ff5555", "#55ff55"
 _YELLOW, _PINK, _LIGHT_CYAN, _BRIGHT = "#ffff55", "#ff55ff", "#55ffff", "#ffffff"
 
 
@@ -171,7 +208,7 @@ def _on_black(*, success: str, warning: str, error: str, muted: str = _WHITE, di
         frame=_WHITE,
         rule=_GREY,
         grid=_GREY,
-        lines=(_LIGHT_CYAN, _YELLOW, _LIGHT_GREEN, _PINK, _BRIGHT, _LIGHT_RED, _LIGHT_BLUE, _WHITE),
+        lines=(_LIGHT_CYAN, _YELLOW, _LIGHT_GREEN, _PINK, _BRIGHT, _LIGHT_RED, _CYAN, _WHITE),
     )
 
 
@@ -240,7 +277,19 @@ def themes(colors: Colors) -> tuple[Theme, ...]:
     """Those to choose from on a terminal with so many colours; without any there is one."""
     if colors == "none":
         return (_theme("no-colour", _COLORLESS),)
-    return tuple(_theme(name, shades) for name, shades in (_ALL if colors == "all" else _SIXTEEN).items())
+    shades = {"all": _ALL, "256": _256, "sixteen": _SIXTEEN}[colors]
+    return tuple(_theme(name, one) for name, one in shades.items())
+
+
+def colors_of(system: str | None) -> Colors:
+    """How many colours there are in what Rich calls a colour system."""
+    match system:
+        case "256":
+            return "256"
+        case "standard":
+            return "sixteen"
+        case _:
+            return "all"
 
 
 def line_colors(theme: Theme) -> tuple[Color, ...]:

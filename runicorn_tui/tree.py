@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -40,8 +40,14 @@ class Tree:
         self.marked: dict[int, tuple[int, int]] = {}
         """Of groups, after which change of the marks it was counted, and how many of theirs were marked."""
         self._opened = opened
-        self._starts = array("q")
-        self._lay_out()
+        # Only the open groups, in order, and their lines: that is all a line is counted from, and few are open.
+        self._open = [number for number in range(len(groups.groups)) if self.value(number) in opened] if opened else []
+        self._starts: list[int] = []
+        below = 0
+        for number in self._open:
+            self._starts.append(number + below)
+            below += groups.groups[number].count
+        self._end = len(groups.groups) + below
 
     @classmethod
     def of(cls, found: GroupMembers, by: GroupBy, opened: set[Value]) -> Tree:
@@ -54,14 +60,6 @@ class Tree:
         """From now on all members are known."""
         self.every = every
 
-    def _lay_out(self) -> None:
-        self._starts = array("q")
-        line = 0
-        for number, group in enumerate(self.groups.groups):
-            self._starts.append(line)
-            line += 1 + (group.count if self.is_open(number) else 0)
-        self._end = line
-
     def __len__(self) -> int:
         return self._end + (1 if self.groups.more else 0)
 
@@ -70,28 +68,50 @@ class Tree:
         return isinstance(value, bool), value
 
     def is_open(self, group: int) -> bool:
-        return self.value(group) in self._opened
+        at = bisect_left(self._open, group)
+        return self._open[at : at + 1] == [group]
 
     @property
     def has_open(self) -> bool:
-        return self._end > len(self.groups.groups)
+        return bool(self._open)
 
     def fold(self, group: int, *, is_open: bool) -> None:
         """Opens or closes a group."""
-        (self._opened.add if is_open else self._opened.discard)(self.value(group))
-        self._lay_out()
+        if is_open == self.is_open(group):
+            return
+        at, count = bisect_left(self._open, group), self.groups.groups[group].count
+        if is_open:
+            self._opened.add(self.value(group))
+            self._starts.insert(at, self.line(group))
+            self._open.insert(at, group)
+            moved = count
+        else:
+            self._opened.discard(self.value(group))
+            del self._open[at], self._starts[at]
+            at, moved = at - 1, -count
+        self._starts[at + 1 :] = [start + moved for start in self._starts[at + 1 :]]
+        self._end += moved
 
     def line(self, group: int) -> int:
         """Where a group stands."""
-        return self._starts[group]
+        at = bisect_left(self._open, group) - 1
+        return group if at < 0 else self._starts[at] + self._count(at) + group - self._open[at]
 
     def place(self, line: int) -> Place | None:
         """What stands in a line; None beyond the groups, where those that are left out are told of."""
         if not 0 <= line < self._end:
             return None
-        group = bisect_right(self._starts, line) - 1
-        offset = line - self._starts[group]
-        return Place(group, offset - 1 if offset else None)
+        at = bisect_right(self._starts, line) - 1
+        if at < 0:
+            return Place(line)
+        offset = line - self._starts[at]
+        if offset > self._count(at):
+            return Place(self._open[at] + offset - self._count(at))
+        return Place(self._open[at], offset - 1 if offset else None)
+
+    def _count(self, at: int) -> int:
+        """How many stand below one of the open groups."""
+        return self.groups.groups[self._open[at]].count
 
     def groups_between(self, first: int, last: int) -> Iterator[int]:
         """The groups whose own line is one of these."""

@@ -30,6 +30,7 @@ from runicorn_db.criteria import (
     Term,
     TextField,
     date_interval,
+    quote,
 )
 from runicorn_db.query import shown
 
@@ -226,6 +227,14 @@ def _param(name: Piece, operator: str, values: Sequence[Piece], negated: bool) -
     return Param(param=param, comparison=comparison, values=tuple(value.text for value in values), negated=negated)
 
 
+def _ways(name: str, operator: str, values: Sequence[Piece]) -> str:
+    """What may have been meant by a field that there is not, and how that is written."""
+    texts = tuple(value.text for value in values)
+    param = Param(param=name, comparison="contains" if operator == ":" else "=", values=texts)
+    text = quote(f"{name}{operator}{','.join(texts)}")
+    return f"write {shown(param)} for a parameter, {shown(text)} for a text; a metric takes a number"
+
+
 def _metric(name: Piece, operator: str, values: Sequence[Piece], negated: bool) -> Metric:
     wrong = next((value for value in values if NUMBER.fullmatch(value.text) is None), None)
     if wrong and not name.is_quoted:
@@ -234,8 +243,7 @@ def _metric(name: Piece, operator: str, values: Sequence[Piece], negated: bool) 
         if near:
             _refuse(name, f"no field '{shown(name.text)}': did you mean {' or '.join(near)}?")
         if operator in (":", "="):
-            reason = "a metric is compared with a number; quote the text if it is a word"
-            _refuse(name, f"no field '{shown(name.text)}', and {reason}")
+            _refuse(name, f"no field '{shown(name.text)}': {_ways(name.text, operator, values)}")
     if operator not in (":", "="):
         _single(name, values)
     value = _METRIC_VALUES.get(_prefix(name))

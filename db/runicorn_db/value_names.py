@@ -42,6 +42,13 @@ SELECT name,
     max(text IN ('true', 'false'))
 FROM experiment_param WHERE experiment_seq IN (SELECT value FROM json_each(?)) GROUP BY name
 """
+# Of a million every row would have to be looked at, which takes seconds; of the newest their rows lie together.
+_VALUES = """
+SELECT text FROM (SELECT seq FROM experiment WHERE live = 1 ORDER BY created_at DESC, seq DESC LIMIT ?)
+CROSS JOIN experiment_param ON experiment_seq = seq AND name = ? GROUP BY text ORDER BY count(*) DESC, text LIMIT ?
+"""
+NEWEST = 5000
+MOST = 500
 _PART = 10_000
 """So many experiments are looked at in one question."""
 
@@ -64,6 +71,11 @@ def _counts(connection: sqlite3.Connection, table: str, name: str) -> dict[Any, 
     away = dict(connection.execute(_AWAY.format(table=table, name=name)).fetchall())
     every = connection.execute(_ALL.format(table=table, name=name)).fetchall()
     return {key: count - away.get(key, 0) for key, count in every}
+
+
+def read_values(connection: sqlite3.Connection, name: str) -> list[str]:
+    """What the `NEWEST` experiments have as a parameter, the most frequent first, at most `MOST`."""
+    return [text for (text,) in connection.execute(_VALUES, (NEWEST, name, MOST))]
 
 
 def read_kinds(connection: sqlite3.Connection, keys: Sequence[int]) -> dict[NamedValue, Kind]:

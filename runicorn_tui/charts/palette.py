@@ -7,16 +7,17 @@ from dataclasses import dataclass
 
 Color = tuple[int, int, int]
 
-# Told apart with every kind of colour blindness, after Okabe and Ito: black is white here and the blue is lighter.
+# Told apart with every kind of colour blindness, after Okabe and Ito: black is white here, blue and vermilion are
+# lighter, so that each can be read in a legend.
 PALETTE: tuple[Color, ...] = (
     (86, 180, 233),
     (230, 159, 0),
     (0, 158, 115),
     (204, 121, 167),
     (240, 228, 66),
-    (213, 94, 0),
+    (218, 98, 0),
     (247, 247, 247),
-    (63, 111, 217),
+    (60, 126, 248),
 )
 MARKS = "*+ox#@%&ABCDEFGHJKLM"
 """The character of each line where colours and braille cannot be trusted."""

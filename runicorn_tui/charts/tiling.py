@@ -8,8 +8,8 @@ from dataclasses import dataclass
 # A title, four rows of lines, an axis and its labels; wide enough for three ticks.
 _LEAST_WIDTH, _LEAST_HEIGHT = 26, 7
 _GAP = 1
-# Cells are about twice as high as wide: this looks twice as wide as high.
-_BEST_RATIO = 4.0
+# Cells are about twice as high as wide: this looks half as wide again as high.
+_BEST_RATIO = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,20 +43,19 @@ class Tiling:
 
 
 def tiling(count: int, width: int, height: int) -> Tiling:
-    """As many of `count` charts as fit, as large as there is room for so many; at least one."""
+    """As many of `count` charts as fit, at least one, in the shape that is read best; no column and no row is empty."""
     most_columns = max(1, (width + _GAP) // (_LEAST_WIDTH + _GAP))
     most_rows = max(1, height // _LEAST_HEIGHT)
     wanted = max(1, min(count, most_columns * most_rows))
-    choices = [(columns, math.ceil(wanted / columns)) for columns in range(1, most_columns + 1)]
     tilings = [
         Tiling(
             columns=columns,
-            rows=rows,
+            rows=math.ceil(wanted / columns),
             width=max(1, (width - (columns - 1) * _GAP) // columns),
-            height=max(1, height // rows),
+            height=max(1, height // math.ceil(wanted / columns)),
         )
-        for columns, rows in choices
-        if rows <= most_rows
+        for columns in {math.ceil(wanted / rows) for rows in range(1, most_rows + 1)}
+        if columns <= most_columns
     ]
-    # What leaves the fewest places empty, then what has the best shape.
-    return min(tilings, key=lambda one: (one.capacity - wanted, abs(math.log(one.width / one.height / _BEST_RATIO))))
+    # Of two shapes that are as good, the one that leaves fewer places empty.
+    return min(tilings, key=lambda one: (abs(math.log(one.width / one.height / _BEST_RATIO)), one.capacity - wanted))

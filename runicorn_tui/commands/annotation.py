@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from runicorn_db.errors import StoreError
-from runicorn_db.query import ChangeResult, ExperimentQuery
+from runicorn_db.outcomes import ChangeResult
+from runicorn_db.query import ExperimentQuery
 from runicorn_tui.commands import options
 from runicorn_tui.exit_codes import FAILURE, INTERRUPTED
 

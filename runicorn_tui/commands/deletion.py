@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from runicorn_db.errors import StoreError
-from runicorn_db.query import MAX_REASON_LENGTH, ChangeResult, DeletePreview, ExperimentQuery
+from runicorn_db.outcomes import ChangeResult, DeletePreview
+from runicorn_db.query import MAX_REASON_LENGTH, ExperimentQuery
 from runicorn_tui import format, output
 from runicorn_tui.acts import CHUNK
 from runicorn_tui.commands import options

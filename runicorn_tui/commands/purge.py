@@ -13,7 +13,8 @@ from runicorn_tui.commands import options
 from runicorn_tui.exit_codes import FAILURE, INTERRUPTED
 
 if TYPE_CHECKING:
-    from runicorn_db.query import PurgePreview, PurgeResult, Snapshot
+    from runicorn_db.outcomes import PurgePreview, PurgeResult
+    from runicorn_db.query import Snapshot
     from runicorn_db.store import Store
 
 _SHOWN_REFUSALS = 10

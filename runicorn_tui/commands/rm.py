@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from runicorn_db.query import DeletePreview
+from runicorn_db.outcomes import DeletePreview
 from runicorn_tui.commands import options
 from runicorn_tui.exit_codes import FAILURE
 

@@ -9,6 +9,7 @@ from textual import work
 from runicorn_tui import acts, format
 from runicorn_tui.key_sets import ordered_as
 from runicorn_tui.screens import BrowserScreen
+from runicorn_tui.typed_ahead import opening
 
 if TYPE_CHECKING:
     from runicorn_db.query import Snapshot
@@ -53,6 +54,7 @@ class ChosenActs(BrowserScreen[None]):
                 self.say(f"{format.plural(changed, 'experiment')} {'pinned' if pinned else 'unpinned'}")
             await self.table.read_again()
 
+    @opening
     @work(group="tags")
     async def action_tags(self) -> None:
         from runicorn_tui.screens.tags import TagsScreen
@@ -71,6 +73,7 @@ class ChosenActs(BrowserScreen[None]):
             with self.reporting():
                 await self.table.read_again()
 
+    @opening
     @work(group="describe")
     async def action_describe(self) -> None:
         from runicorn_tui.screens.description import DescriptionScreen
@@ -88,6 +91,7 @@ class ChosenActs(BrowserScreen[None]):
         if is_saved:
             self.say("Description saved")
 
+    @opening
     @work(group="compare")
     async def action_compare(self) -> None:
         from runicorn_tui.comparison import FEWEST, MOST
@@ -111,6 +115,7 @@ class ChosenActs(BrowserScreen[None]):
         if is_changed:
             self._list(keep=True)
 
+    @opening
     @work(group="export")
     async def action_export(self) -> None:
         from runicorn_tui.screens.export import Exportable, ExportScreen

@@ -143,19 +143,27 @@ class ColumnsScreen(ModalScreen[None]):
         self._show_choice()
         self._show_entries()
         self._show_keys()
-        self._read()
+        self.app.wait_for(self._read())
 
     def on_unmount(self) -> None:
         self._interrupt.cancel()
 
     @work(group="names")
     async def _read(self) -> None:
-        """Which metrics and parameters there are; then, which may take a second, how many have each."""
-        ask, store = self.app.ask, self.app.store
+        """Which metrics and parameters there are."""
         try:
-            self._entries = entries(self._choice.shown, await ask(store.value_names))
-            self._show_entries()
-            self.table.counts = await ask(store.value_counts, interrupt=self._interrupt)
+            self._entries = entries(self._choice.shown, await self.app.ask(self.app.store.value_names))
+        except StoreError as error:
+            self.notify(safe(error), severity="warning", markup=False)
+            return
+        self._show_entries()
+        self._count()
+
+    @work(group="counts")
+    async def _count(self) -> None:
+        """How many have each, which may take a second."""
+        try:
+            self.table.counts = await self.app.ask(self.app.store.value_counts, interrupt=self._interrupt)
             self.table.refresh()
         except Interrupted:
             return

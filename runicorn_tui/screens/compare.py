@@ -70,6 +70,7 @@ class CompareScreen(ViewKeys, Scattering):
         self._shows_equal = False
         self._pane: Pane = "both"
         self._drawing = Drawing(rows=())
+        self._points = 0
         self._is_changed = False
 
     def compose(self) -> ComposeResult:
@@ -88,7 +89,7 @@ class CompareScreen(ViewKeys, Scattering):
         # The footer is about what only this screen has.
         rows = [key for key in keys.of("compare", "app") if key.in_footer and key.id != "axis"]
         self.query_one(KeyBar).show(rows)
-        self._read()
+        self.app.wait_for(self._read())
         self.set_interval(LIVE_SECONDS, self._look_again)
         self.app.theme_changed_signal.subscribe(self, lambda _: self._draw())
 
@@ -126,8 +127,13 @@ class CompareScreen(ViewKeys, Scattering):
             if lost := known & compared.gone:
                 self.say(f"{format.plural(len(lost), 'experiment')} left the index", is_warning=True)
             if is_other:
-                self._tabulate()
-                self._load()
+                tabulating = self._tabulate()
+                if compared.is_reading:
+                    self.app.wait_for(tabulating)
+                # When the chart has the width it keeps.
+                self.call_after_refresh(self._load)
+        compared.is_reading = False
+        self._show_legend()
 
     def _look_again(self) -> None:
         """Every two seconds: whether something happened to experiments that still run."""
@@ -157,7 +163,8 @@ class CompareScreen(ViewKeys, Scattering):
             _tabulated, compared.known, headings, baseline, shows_equal=self._shows_equal
         )
         self._every = every
-        self.table.empty = ("Nothing differs.", "", "= shows what is equal")
+        equal = f"{self.app.keymap.hint('compare-equal')} shows what is equal"
+        self.table.empty = ("Nothing differs.", "", equal)
         self.table.show_rows(rows, laid_out)
         self.keep_scatter()
         self._fit()
@@ -180,21 +187,24 @@ class CompareScreen(ViewKeys, Scattering):
     def on_resize(self, event: events.Resize) -> None:
         self.set_class(event.size.width >= _WIDE, "-wide")
         self._fit()
-        self.call_after_refresh(self._load)
+        self.call_after_refresh(self._load_for_width)
+
+    def _load_for_width(self) -> None:
+        """Reads what a wider chart wants; what is being read is not begun again for nothing."""
+        if self._points < points_for(self.query_one(Chart).size.width):
+            self._load()
 
     def _fit(self) -> None:
         size, table, legend = self.size, self.table, self.query_one(CompareLegend)
         room = size.height - _OTHER_LINES
         wanted = max(2, len(table.rows) + 1)
-        table.styles.height = {
-            "both": min(wanted, max(3, int(room * _TABLE_SHARE))),
-            # The names of the experiments stay.
-            "chart": 1,
-            "table": "1fr",
-        }[self._pane]
+        # Of the table beside the chart the names of the experiments stay.
+        lines = 1 if self._pane == "chart" else min(wanted, max(3, int(room * _TABLE_SHARE)))
+        table.styles.height = "1fr" if self._pane == "table" else lines
         if not self.has_class("-wide"):
-            lines = legend.lines_for(len(self._compared.ids), size.width)
-            legend.styles.width, legend.styles.height = "100%", min(lines, _MOST_LEGEND_LINES)
+            most = min(_MOST_LEGEND_LINES, max(1, room - lines))
+            legend.styles.width = "100%"
+            legend.styles.height = min(legend.lines_for(len(self._compared.ids), size.width), most)
         else:
             legend.styles.width, legend.styles.height = _LEGEND_WIDTH, "1fr"
 
@@ -213,7 +223,8 @@ class CompareScreen(ViewKeys, Scattering):
         drawing = self.set_interval(_SECONDS_BETWEEN_DRAWINGS, self._draw)
         try:
             with self.reporting():
-                await self._compared.read(points_for(self.query_one(Chart).size.width))
+                self._points = points_for(self.query_one(Chart).size.width)
+                await self._compared.read(self._points)
         finally:
             drawing.stop()
         self._draw()
@@ -258,6 +269,10 @@ class CompareScreen(ViewKeys, Scattering):
         table, compared = self.table, self._compared
         listed, every = len(table.rows), len(self._every)
         status = self.query_one(StatusLine)
+        if not compared.details:
+            # Nothing is counted before it is known.
+            status.show_parts([])
+            return
         status.show_position(table.cursor, listed)
         of = f"{listed:,} of {every:,} rows differ" if not self._shows_equal else f"all {every:,} rows"
         parts = [Content.styled(f"experiment {table.place + 1} of {len(compared.details)}", "$text-muted")]

@@ -14,7 +14,8 @@ from textual.content import Content
 from textual.widgets import Static
 
 from runicorn_db.errors import StoreError
-from runicorn_db.query import DEFAULT_DELETE_REASON, MAX_REASON_LENGTH, DeletePreview, Experiment, Snapshot
+from runicorn_db.outcomes import DeletePreview
+from runicorn_db.query import DEFAULT_DELETE_REASON, MAX_REASON_LENGTH, Experiment, Snapshot
 from runicorn_tui import acts, format, keys
 from runicorn_tui.acts import Failure
 from runicorn_tui.screens.dialog import Part, TakingDialog, counts, heading, largest, row

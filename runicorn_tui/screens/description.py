@@ -12,7 +12,8 @@ from textual.screen import ModalScreen
 from textual.widgets import TextArea
 
 from runicorn_db.errors import StoreError
-from runicorn_db.query import AnnotatePreview, Experiment
+from runicorn_db.outcomes import AnnotatePreview
+from runicorn_db.query import Experiment
 from runicorn_tui import keys
 from runicorn_tui.terminal import safe
 from runicorn_tui.widgets.description_area import DescriptionArea, safe_lines
@@ -55,7 +56,8 @@ class DescriptionScreen(ModalScreen[bool]):
 
     def on_mount(self) -> None:
         self._show_keys()
-        self._read()
+        # What is typed meanwhile is a part of the description.
+        self.app.wait_for(self._read())
 
     @work(group="description")
     async def _read(self) -> None:

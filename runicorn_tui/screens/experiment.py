@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import ContentSwitcher
 
 from runicorn_db.errors import StoreError, UnknownExperiment
-from runicorn_db.query import ExperimentDetail, MetricsQuery, MetricTable
+from runicorn_db.query import ExperimentDetail, MetricsQuery, MetricTable, Snapshot
 from runicorn_tui import format, keys
 from runicorn_tui.experiment_text import STATUS_COLORS, VANISHED
 from runicorn_tui.messages import IndexChanged
 from runicorn_tui.run_facts import RunFacts, read_facts
 from runicorn_tui.screens.undo import UndoScreen
 from runicorn_tui.terminal import safe
+from runicorn_tui.typed_ahead import opening
 from runicorn_tui.widgets.chart_pane import ChartPane
 from runicorn_tui.widgets.file_pane import FilePane
 from runicorn_tui.widgets.log_pane import LogPane
@@ -41,11 +43,11 @@ _PAGES: dict[str, str] = {
     "files": "Files",
 }
 _PAGE_SCOPES: dict[str, tuple[keys.Scope, ...]] = {
-    "overview": ("overview",),
-    "parameters": ("parameters",),
-    "charts": ("chart",),
+    "overview": ("overview", "watchable"),
+    "parameters": ("parameters", "watchable", "exportable"),
+    "charts": ("chart", "watchable"),
     "log": ("log",),
-    "files": ("files",),
+    "files": ("files", "watchable", "exportable"),
 }
 _CROWDED = ("charts", "log")
 # What takes the keys on each page.
@@ -70,7 +72,11 @@ class ExperimentScreen(UndoScreen[bool]):
         & .stale { opacity: 60%; }
     }
     """
-    BINDINGS = keys.bindings("experiment")
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *keys.bindings("experiment"),
+        *keys.bindings("watchable"),
+        *keys.bindings("exportable"),
+    ]
     AUTO_FOCUS = "#overview"
 
     def __init__(self, experiment_id: str) -> None:
@@ -102,7 +108,7 @@ class ExperimentScreen(UndoScreen[bool]):
     def on_mount(self) -> None:
         self._show_keys()
         self.query_one("#experiment-title", Line).show(Content.styled(" Reading the experiment…", "$text-muted"))
-        self._read()
+        self.app.wait_for(self._read())
         self.set_interval(LIVE_SECONDS, self._look)
         self.set_interval(LOG_SECONDS, self._look_at_log)
 
@@ -206,6 +212,9 @@ class ExperimentScreen(UndoScreen[bool]):
         """What was last known stays, dimmed."""
         self.show_problem(reason)
         self.query_one(ContentSwitcher).add_class("stale")
+        if self._detail is None:
+            title = Content.styled(f" {safe(self._experiment_id)} was not read", "$text-muted")
+            self.query_one("#experiment-title", Line).show(title)
 
     def _show_fresh(self) -> None:
         self.query_one("#problem", Line).display = False
@@ -267,6 +276,39 @@ class ExperimentScreen(UndoScreen[bool]):
         if self._detail is not None:
             self.app.push_screen(FileScreen(self._detail.experiment.run_dir, message.entry))
 
+    @work(group="pin", exclusive=True)
+    async def action_pin(self) -> None:
+        """Pins it, or unpins it."""
+        ask, store, ids = self.app.ask, self.app.store, (self._experiment_id,)
+        with self.reporting():
+            pinned = not (await ask(store.get, self._experiment_id)).experiment.is_pinned
+            await ask(store.annotate, ids, pinned=pinned)
+            self._is_changed = True
+            self.say("Pinned" if pinned else "Unpinned")
+            self._read()
+
+    @work(group="watch")
+    async def action_watch(self) -> None:
+        with self.reporting():
+            chosen = await self.app.ask(self.app.store.snapshot_of, (self._experiment_id,))
+            await self.app.first_screen.watch_chosen(chosen)
+
+    @opening
+    @work(group="export")
+    async def action_export(self) -> None:
+        from runicorn_tui.screens.export import Exportable, ExportScreen
+
+        with self.reporting():
+            current = await self.app.ask(self.app.store.snapshot_of, (self._experiment_id,))
+            columns, none = self.app.first_screen.table.choice.shown, Snapshot()
+            exportable = Exportable(marked=none, listed=none, current=current, columns=columns)
+            self.app.push_screen(ExportScreen(exportable), self._exported)
+
+    def _exported(self, sentence: str | None) -> None:
+        if sentence is not None:
+            self.say(sentence)
+
+    @opening
     @work(group="tags", exclusive=True)
     async def action_tags(self) -> None:
         from runicorn_tui.screens.tags import TagsScreen
@@ -289,6 +331,7 @@ class ExperimentScreen(UndoScreen[bool]):
 
         self.app.push_screen(DescriptionScreen(self._experiment_id), closed)
 
+    @opening
     @work(group="delete", exclusive=True)
     async def action_delete(self) -> None:
         from runicorn_tui.screens.confirm import ConfirmDelete

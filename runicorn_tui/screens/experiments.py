@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
@@ -16,23 +15,25 @@ from textual.content import Content
 from runicorn_db.criteria import Criteria
 from runicorn_db.database import Interrupt
 from runicorn_db.filter_terms import Note
-from runicorn_db.named_values import NamedValue
-from runicorn_db.query import Experiment, ExperimentQuery, Order, Root, Snapshot
+from runicorn_db.query import Experiment, ExperimentQuery, Root, Snapshot
 from runicorn_tui import keys, list_status
 from runicorn_tui.completions import FilterWords
 from runicorn_tui.messages import IndexChanged, ServerChanged, SyncFailed, SyncMoved
-from runicorn_tui.rows import PAGE, ResultPages, added, survivor
+from runicorn_tui.rows import PAGE, ResultPages, survivor
 from runicorn_tui.screens.filter_acts import FilterActs
+from runicorn_tui.screens.following import Following
 from runicorn_tui.screens.grouping import Grouping
 from runicorn_tui.screens.hinting import FirstHints, Hinting
+from runicorn_tui.screens.ordering import Ordering
 from runicorn_tui.screens.previewing import Previewing
 from runicorn_tui.screens.remembering import Remembering
 from runicorn_tui.screens.undo import UndoScreen
 from runicorn_tui.screens.watching import Watching
 from runicorn_tui.terminal import safe
 from runicorn_tui.tree import TreeRows
+from runicorn_tui.typed_ahead import opening
 from runicorn_tui.widgets.empty import empty_lines
-from runicorn_tui.widgets.experiment_columns import ORDER_COLUMNS, column_id_of, order_of
+from runicorn_tui.widgets.experiment_columns import column_id_of
 from runicorn_tui.widgets.experiment_table import ExperimentTable
 from runicorn_tui.widgets.filter_bar import FilterBar
 from runicorn_tui.widgets.filter_input import FilterInput
@@ -44,12 +45,13 @@ from runicorn_tui.widgets.status_line import KeyBar, Line, StatusLine
 if TYPE_CHECKING:
     from runicorn_tui.screens.confirm import Outcome
 
-_ASCENDS: frozenset[Order] = frozenset(("name", "project", "status"))
 _FILL_SECONDS = 1.0
 _FIRST_PAINT_SECONDS = 0.5
 
 
-class ExperimentsScreen(FilterActs, Grouping, Remembering, Previewing, Watching, Hinting, UndoScreen[None]):
+class ExperimentsScreen(
+    FilterActs, Following, Grouping, Ordering, Remembering, Previewing, Watching, Hinting, UndoScreen[None]
+):
     """Shows what the filter matches; everything that asks the store runs in a worker."""
 
     SCOPES: ClassVar[tuple[keys.Scope, ...]] = ("experiments", "marks", "groups", "columns", "table", "filter", "app")
@@ -60,11 +62,8 @@ class ExperimentsScreen(FilterActs, Grouping, Remembering, Previewing, Watching,
         super().__init__()
         self._criteria = Criteria()
         self._notes: Sequence[Note] = ()
-        self._order_by: Order = "created_at"
-        self._order_desc = True
         self._interrupt = Interrupt()
         self._everything: int | None = None
-        self._new = 0
         self._unpainted = ExitStack()
         self._is_listed = False
         # A first sync fills the list while one looks on.
@@ -119,7 +118,9 @@ class ExperimentsScreen(FilterActs, Grouping, Remembering, Previewing, Watching,
     async def _list(self, *, keep: bool) -> None:
         """Lists anew: the first rows at once and then the order of all, or with `keep` the cursor on its experiment."""
         self._interrupt.cancel()
-        interrupt = self._interrupt = Interrupt()
+        self.stop_looking()
+        interrupt, criteria = Interrupt(), self._criteria
+        self._interrupt = interrupt
         # Kept: when this is cut off by the end of the browser, the screen has no table any more.
         table = self.table
         table.is_listed.clear()
@@ -129,9 +130,10 @@ class ExperimentsScreen(FilterActs, Grouping, Remembering, Previewing, Watching,
                     listed = await self._list_by(self._query(), interrupt, keep=keep)
                 else:
                     listed = await self.list_groups(self._query(), self.group_by, interrupt, keep=keep)
-                self._new = 0
+                self.forget_changes()
                 self.clear_problem()
-                await self._count_everything(listed)
+                await self.bar.show_unknown(Criteria() if listed else criteria)
+                await self._count_everything(listed, criteria)
         finally:
             if interrupt is self._interrupt:
                 table.is_listed.set()
@@ -162,6 +164,8 @@ class ExperimentsScreen(FilterActs, Grouping, Remembering, Previewing, Watching,
     def _show(self, rows: ResultPages | TreeRows, cursor: int) -> None:
         table = self.table
         self._is_listed = True
+        if self.keeps_rows(rows):
+            return
         table.range_start = None
         table.is_dimmed = bool(self._notes)
         table.order = (column_id_of(self._order_by), self._order_desc)
@@ -178,9 +182,9 @@ class ExperimentsScreen(FilterActs, Grouping, Remembering, Previewing, Watching,
             return await self.app.ask(self.app.store.rows, part, self.table.choice.values)
         return None
 
-    async def _count_everything(self, listed: int) -> None:
+    async def _count_everything(self, listed: int, criteria: Criteria) -> None:
         store, ask = self.app.store, self.app.ask
-        if self._criteria:
+        if criteria:
             query = ExperimentQuery(roots=self.app.roots, per_page=1)
             page = await ask(store.find, query, interrupt=self._interrupt)
             self._everything = page.total
@@ -213,11 +217,11 @@ class ExperimentsScreen(FilterActs, Grouping, Remembering, Previewing, Watching,
         self._show_keys()
 
     def action_clear(self) -> None:
-        """One step back at a time: hints, the open range, the cursor among the columns, groups, filter, marks.
+        """One step back at a time: hints, marking that takes long, range, cursor among columns, groups, filter, marks.
 
         Where a filter matches nothing, it goes before the groups: an empty list says that this key clears it.
         """
-        if self.close_hints():
+        if self.close_hints() or (self.query_one(StatusLine).is_working and self.table.stop_marking()):
             return
         if self.table.range_start is not None:
             self.table.end_range()
@@ -230,71 +234,9 @@ class ExperimentsScreen(FilterActs, Grouping, Remembering, Previewing, Watching,
         elif len(self.table.marks):
             self.table.action_unmark()
 
-    def _is_refused(self, what: str) -> bool:
-        """Whether the filter is only half understood, which is then said."""
-        if self._notes:
-            self.say(f"Cannot {what} while the filter is unclear: {self._notes[0].message}", is_warning=True)
-        return bool(self._notes)
-
-    @on(ExperimentTable.Refused)
-    def _refused(self, event: ExperimentTable.Refused) -> None:
-        self._is_refused(event.what)
-
-    # Order.
-
-    def action_sort(self) -> None:
-        orders: tuple[Order, ...] = (*ORDER_COLUMNS, *self.table.choice.values)
-        at = orders.index(self._order_by) if self._order_by in orders else -1
-        self._sort_by(orders[(at + 1) % len(orders)])
-
-    def action_reverse(self) -> None:
-        self._order_desc = not self._order_desc
-        self.remember_order()
-        self._list(keep=False)
-
-    def _sort_by(self, order: Order) -> None:
-        is_lowest = isinstance(order, NamedValue) and order.which == "min"
-        self._order_by, self._order_desc = order, not is_lowest and order not in _ASCENDS
-        self.remember_order()
-        self._list(keep=False)
-
-    @on(LineTable.Sorted)
-    def _column_to_sort_by(self, event: LineTable.Sorted) -> None:
-        self._sort_by_column(event.column_id)
-
-    def _sort_by_column(self, column_id: str) -> None:
-        if column_id == column_id_of(self._order_by):
-            self.action_reverse()
-        elif (order := order_of(column_id)) is not None:
-            self._sort_by(order)
-        else:
-            self.say(f"There is no order by {column_id}.")
-
-    # Columns.
-
-    def action_columns(self) -> None:
-        from runicorn_tui.screens.columns import ColumnsScreen
-
-        self.app.push_screen(ColumnsScreen(self.table.choice, self.table.choose, self._sort_by_column))
-
-    @on(ExperimentTable.ColumnEntered)
-    def _column_entered(self) -> None:
-        self._show_keys()
-
-    @on(ExperimentTable.ColumnsChanged)
-    @work(group="columns", exclusive=True)
-    async def _columns_changed(self) -> None:
-        """Reads the values of new columns for the lines on screen; others when they are looked at."""
-        self.app.remember(columns=self.table.choice.ids())
-        pages = self.table.pages
-        if pages is None or pages.snapshot is None:
-            self._list(keep=False)
-            return
-        with self.reporting():
-            await self.table.read_again()
-
     # Acting.
 
+    @opening
     @work(group="delete", exclusive=True)
     async def action_delete(self) -> None:
         from runicorn_tui.screens.confirm import ConfirmDelete
@@ -337,6 +279,12 @@ class ExperimentsScreen(FilterActs, Grouping, Remembering, Previewing, Watching,
         else:
             self.say_if_on_group()
 
+    def action_copy_directory(self) -> None:
+        if (current := self.table.current) is not None:
+            self.copy(current.run_dir)
+        else:
+            self.say_if_on_group()
+
     @on(LineTable.Chosen)
     async def action_open(self) -> None:
         await self.table.fold()
@@ -363,8 +311,11 @@ class ExperimentsScreen(FilterActs, Grouping, Remembering, Previewing, Watching,
         self._roots = None
         if self._is_filling or not len(self.table.rows):
             self._fill()
+        elif self._no_rows is not None:
+            self._list(keep=False)
         else:
-            self._look_again(is_grown=message.report.added > 0)
+            self.look_again(is_grown=message.report.added > 0)
+            self.groups_may_differ()
 
     def _fill(self) -> None:
         """Lists what a first sync has found so far."""
@@ -372,22 +323,6 @@ class ExperimentsScreen(FilterActs, Grouping, Remembering, Previewing, Watching,
         self._filled_at = time.monotonic()
         if not len(self.table.marks) and self.table.range_start is None:
             self._list(keep=self.table.cursor > 0)
-
-    @work(group="live", exclusive=True)
-    async def _look_again(self, *, is_grown: bool) -> None:
-        """Updates the visible rows in place and counts what is new; neither moves the cursor."""
-        with self.reporting():
-            await self.table.read_again()
-            pages = self.table.pages
-            if is_grown and pages is not None and pages.snapshot is not None:
-                # Only how many: the order by a metric takes its time.
-                query = replace(self._query(), order_by="created_at")
-                now = await self.app.ask(self.app.store.ids, query)
-                new = await self.app.ask(added, pages.snapshot, now)
-                if pages is self.table.pages:
-                    self._new = new
-            await self.look_at_groups()
-            self._show_status()
 
     def on_sync_moved(self, message: SyncMoved) -> None:
         progress, is_empty = message.progress, not len(self.table.rows)
@@ -439,7 +374,7 @@ class ExperimentsScreen(FilterActs, Grouping, Remembering, Previewing, Watching,
         self.query_one(KeyBar).show(rows, labels | self.table.labels)
 
     def _show_status(self) -> None:
-        listed = self.table.total
+        listed = self.table.total if self._no_rows is None else 0
         of = f" of {self._everything:,}" if self._criteria and self._everything is not None else ""
         if self._is_listed:
             self.bar.show_count(Content.assemble((f"{listed:,}", "bold"), (of, "$text-muted")))
@@ -447,7 +382,8 @@ class ExperimentsScreen(FilterActs, Grouping, Remembering, Previewing, Watching,
         left = [order, *list_status.groups(self.table.group_tree)]
         left += list_status.marks(self.table, self.app.keymap)
         left += list_status.changed_groups(self.app.keymap) if self.are_groups_changed else []
-        left += list_status.notices(self._new, self._notes, self.app.keymap)
+        left += list_status.changes(self.new, self.gone, self.app.keymap)
+        left += list_status.notices(self._notes, is_kept=self._no_rows is not None)
         right = list_status.surroundings(self._roots or (), self._address)
         if self._sync or self.app.is_watching:
             right.append(list_status.watching(self._sync))

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import ClassVar, Literal, get_args
 
 from textual import events, on, work
 from textual.app import ComposeResult
@@ -15,24 +15,20 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Input, Static
 
-from runicorn_db.errors import StoreError
 from runicorn_db.named_values import NamedValue
 from runicorn_db.query import Snapshot
 from runicorn_tui import format, keys
-from runicorn_tui.export import FORMATS, ExportError, Format
-from runicorn_tui.export.files import checked, proposed
+from runicorn_tui.export import FORMATS, Format
 from runicorn_tui.export.formats import NO_PARQUET, TITLES, has_parquet
 from runicorn_tui.export.tables import ExperimentTable, SeriesTable, Table
 from runicorn_tui.export.writing import Progress, Writing, summary, to_file
 from runicorn_tui.progress import bar
 from runicorn_tui.screens import LOW_BELOW
-from runicorn_tui.screens.choosing import Choosing, choosing
-from runicorn_tui.terminal import Drawn, harmless, safe
+from runicorn_tui.screens.choosing import choosing
+from runicorn_tui.screens.naming_file import FileDialog
+from runicorn_tui.terminal import Drawn
 from runicorn_tui.widgets.status_line import KeyBar, Line
 from runicorn_tui.widgets.still_input import StillInput
-
-if TYPE_CHECKING:
-    from runicorn_tui.app import RunicornApp
 
 What = Literal["marked", "listed", "current"]
 Rows = Literal["experiments", "series"]
@@ -44,7 +40,7 @@ _TITLES_OF_WHAT: dict[What, str] = {
     "listed": "all that match",
     "current": "this one",
 }
-_KEYS: dict[Turn, str] = {"what": "w", "rows": "r", "columns": "c", "format": "f"}
+_TURNS: tuple[Turn, ...] = get_args(Turn)
 _STEP_SECONDS = 0.15
 _NARROW_BELOW = 72
 """With fewer columns only what is chosen has room."""
@@ -70,7 +66,7 @@ class NameInput(StillInput):
         self.screen.set_focus(None)
 
 
-class ExportScreen(Choosing[str | None]):
+class ExportScreen(FileDialog):
     """Closes with a sentence about what was written."""
 
     SCOPES: ClassVar[tuple[keys.Scope, ...]] = ("export",)
@@ -92,16 +88,9 @@ class ExportScreen(Choosing[str | None]):
             "format": FORMATS,
         }
         self._at: dict[Turn, int] = dict.fromkeys(self._offered, 0)
-        self._proposed = ""
-        self._roots: dict[str, str] = {}
-        self._replaces: Path | None = None
         self._is_writing = False
         self._is_called_off = False
-
-    if TYPE_CHECKING:
-
-        @property
-        def app(self) -> RunicornApp: ...
+        self._progress = Progress(total=0)
 
     def compose(self) -> ComposeResult:
         with Vertical(id="export"):
@@ -112,20 +101,12 @@ class ExportScreen(Choosing[str | None]):
                     id="export-name-label",
                 )
                 yield NameInput(compact=True, id="export-name", select_on_focus=False)
-            yield Line(id="export-prompt")
+            yield Line(id="file-prompt")
             yield KeyBar()
 
     def on_mount(self) -> None:
         self._draw()
-        self._look()
-
-    @work(group="roots")
-    async def _look(self) -> None:
-        try:
-            self._roots = await self.app.ask(self.app.store.root_names)
-            await self._propose()
-        except (StoreError, OSError) as error:
-            self._show_prompt(str(error), "$error")
+        super().on_mount()
 
     # What is chosen.
 
@@ -155,11 +136,12 @@ class ExportScreen(Choosing[str | None]):
         }
         title = f" Export {format.plural(len(self._snapshot), 'experiment')}"
         lines = [Content.styled(title, "bold"), *([] if self.app.size.height < LOW_BELOW else [Content("")])]
-        lines += [self._choice(turn, key, titles) for turn, key in _KEYS.items()]
+        lines += [self._choice(turn, titles) for turn in _TURNS]
         self.query_one("#export-body", Static).update(Content("\n").join(lines))
         self._show_keys()
 
-    def _choice(self, turn: Turn, key: str, titles: dict[str, str]) -> Content:
+    def _choice(self, turn: Turn, titles: dict[str, str]) -> Content:
+        key = self.app.keymap.hint(f"export-{turn}")
         row = Content.assemble(" ", (key, "bold $primary"), (f" {turn:<10}", "$text-muted"))
         if turn == "columns" and self._chosen("rows") == "series":
             return Content.assemble(row, ("every metric that any of them has", "$text-muted"))
@@ -179,22 +161,17 @@ class ExportScreen(Choosing[str | None]):
     def _show_keys(self) -> None:
         if self._is_writing:
             rows, labels = ["export-cancel"], {"export-cancel": "stop"}
-        elif self._replaces is not None:
+        elif self.replaces is not None:
             rows, labels = ["export-replace", "export-cancel"], {"export-cancel": "go back"}
         else:
             rows, labels = [key.id for key in keys.of("export") if key.in_footer], {"export-cancel": "cancel"}
         self.query_one(KeyBar).show([key for key in keys.of("export") if key.id in rows], labels)
 
-    def _show_prompt(self, text: str, style: str) -> None:
-        self.query_one("#export-prompt", Line).show(Content.assemble(" ", (safe(text), style)))
+    def stem_and_suffix(self) -> tuple[str, str]:
+        return self._chosen("rows"), self._format
 
-    async def _propose(self) -> None:
-        """A name that goes with what is chosen, unless the person wrote another."""
-        name = self.query_one(NameInput)
-        if name.value == self._proposed:
-            fresh = await self.app.ask(proposed, self._chosen("rows"), self._format, self._roots)
-            if name.value == self._proposed:
-                name.value = self._proposed = harmless(fresh)
+    def how_to_replace(self) -> str:
+        return f"{self.app.keymap.hint('export-replace')} replaces it"
 
     # What the keys do.
 
@@ -209,8 +186,8 @@ class ExportScreen(Choosing[str | None]):
             return
         self._at[turn] = place
         self._draw()
-        await self._propose()
         self._begin_again()
+        await self.propose()
 
     def action_name(self) -> None:
         if not self._is_writing:
@@ -221,50 +198,52 @@ class ExportScreen(Choosing[str | None]):
     def _begin_again(self) -> None:
         """Nothing was asked yet about what is chosen now."""
         if not self._is_writing:
-            self._replaces = None
+            self.replaces = None
             is_missing = self._format == "parquet" and not has_parquet()
-            self._show_prompt(NO_PARQUET if is_missing else "", "$warning")
+            self.show_prompt(NO_PARQUET if is_missing else "", "$warning")
             self._show_keys()
 
     def action_cancel(self) -> None:
         if self._is_writing:
             self._is_called_off = True
-        elif self._replaces is not None:
+        elif self.replaces is not None:
             self._begin_again()
         else:
             self.dismiss(None)
 
+    def action_quit(self) -> None:
+        """`q` closes the dialog, and asks while it writes."""
+        if self._is_writing:
+            self.app.ask_to_quit()
+        else:
+            self.action_cancel()
+
     def action_write(self) -> None:
-        if not self._is_writing and self._replaces is None:
+        if not self._is_writing and self.replaces is None:
             self._is_writing = True
             self._write(replaces=False)
 
     def action_replace(self) -> None:
-        if not self._is_writing and self._replaces is not None:
+        if not self._is_writing and self.replaces is not None:
             self._is_writing = True
             self._write(replaces=True)
 
     # Writing.
 
+    def _doing(self) -> str:
+        at = self._progress
+        return f"exporting: {at.done:,} of {at.total:,} experiments; a part is not kept"
+
     @work(group="export")
     async def _write(self, *, replaces: bool) -> None:
-        ask, typed = self.app.ask, self.query_one(NameInput).value
-        self._replaces = None
+        self.replaces = None
+        self._progress = Progress(total=len(self._snapshot))
         self._show_keys()
-        try:
-            path = await ask(checked, typed, await ask(self.app.store.root_names))
-            if not replaces and await ask(path.exists):
-                self._replaces = path
-                self._show_prompt(
-                    f"{path} is there already: {self.app.keymap.hint('export-replace')} replaces it", "$warning"
-                )
-            else:
-                self._show_prompt(Drawn("looking at what there is…"), "$accent")
-                await self._written(path, await ask(self._table), replaces=replaces)
-        except (ExportError, StoreError) as error:
-            self._show_prompt(str(error), "$error")
-        except OSError as error:
-            self._show_prompt(f"{error.filename or typed}: {error.strerror or error}", "$error")
+        with self.reporting_file(), self.app.doing(self._doing):
+            path = await self.destination(replaces=replaces)
+            if path is not None:
+                self.show_prompt(Drawn("looking at what there is…"), "$accent")
+                await self._written(path, await self.app.ask(self._table), replaces=replaces)
         self._is_writing = self._is_called_off = False
         self._show_keys()
 
@@ -277,15 +256,14 @@ class ExportScreen(Choosing[str | None]):
 
     async def _written(self, path: Path, table: Table, *, replaces: bool) -> None:
         writing = Writing(to_file(table, self._format, path, replaces=replaces))
-        progress = Progress(total=table.total)
         try:
             while not writing.is_done and not self._is_called_off:
-                progress = await self.app.ask(writing.advance, _STEP_SECONDS) or progress
-                self._show_prompt(f"{bar(progress.done, progress.total)}   {progress.rows:,} rows", "$accent")
+                self._progress = at = await self.app.ask(writing.advance, _STEP_SECONDS) or self._progress
+                self.show_prompt(f"{bar(at.done, at.total)}   {at.rows:,} rows", "$accent")
         finally:
             # Not by the threads of the app: when it ends they are gone before this.
             await asyncio.to_thread(writing.close)
         if writing.is_done:
-            self.dismiss(f"{path}: {summary(progress)}")
+            self.finish(path, summary(self._progress))
         else:
-            self._show_prompt("Stopped: nothing was written.", "$warning")
+            self.show_prompt("Stopped: nothing was written.", "$warning")

@@ -16,10 +16,14 @@ from runicorn_db.named_values import NamedValue
 from runicorn_db.query import MAX_PER_PAGE, ExperimentQuery
 from runicorn_tui import saved_filters
 from runicorn_tui.screens import BrowserScreen
+from runicorn_tui.widgets.experiment_table import ExperimentTable
 from runicorn_tui.widgets.filter_bar import FilterBar
+from runicorn_tui.widgets.filter_input import FilterInput
 
 if TYPE_CHECKING:
     from runicorn_db.groups import GroupBy
+    from runicorn_tui.rows import ResultPages
+    from runicorn_tui.tree import TreeRows
     from runicorn_tui.widgets.grouped_table import GroupedTable
 
 
@@ -32,6 +36,13 @@ class FilterActs(BrowserScreen[None]):
     }
     """For the palette: an action and what it is."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._listed_by = Criteria()
+        """The filter of the rows on screen."""
+        self._no_rows: tuple[Criteria, ResultPages | TreeRows] | None = None
+        """A filter that matches nothing, while it is typed and the rows of the one before stay on screen."""
+
     if TYPE_CHECKING:
         _criteria: Criteria
         _notes: Sequence[Note]
@@ -42,7 +53,7 @@ class FilterActs(BrowserScreen[None]):
         def bar(self) -> FilterBar: ...
         @property
         def table(self) -> GroupedTable: ...
-        def _is_refused(self, what: str) -> bool: ...
+        def _show(self, rows: ResultPages | TreeRows, cursor: int) -> None: ...
         def _query(self) -> ExperimentQuery: ...
         def _list(self, *, keep: bool) -> Worker[None]: ...
         def _show_status(self) -> None: ...
@@ -62,13 +73,50 @@ class FilterActs(BrowserScreen[None]):
         self.bar.show_notes(self._notes)
         if self._notes:
             # The last good rows stay: what was not understood would only widen the result.
-            self.table.is_dimmed = True
-            self.table.refresh()
-            self._show_status()
+            self._return_to_rows()
+            self._dim()
             return
         self._criteria = criteria
         self.app.remember(filter=text)
         self._list(keep=False)
+
+    def _dim(self) -> None:
+        self.table.is_dimmed = True
+        self.table.refresh()
+        self._show_status()
+
+    def keeps_rows(self, rows: ResultPages | TreeRows) -> bool:
+        """Whether those on screen stay, dimmed, instead of these: nothing matches what is typed so far."""
+        if len(rows) or not len(self.table.rows) or not isinstance(self.focused, FilterInput):
+            self._listed_by, self._no_rows = self._criteria, None
+            return False
+        self._no_rows = (self._criteria, rows)
+        if self._notes:
+            self._return_to_rows()
+        self._dim()
+        return True
+
+    def _return_to_rows(self) -> None:
+        """The filter of the rows on screen is the last good one: what was typed since is only a step on the way."""
+        if self._no_rows is not None:
+            self._criteria, self._no_rows = self._listed_by, None
+
+    def on_descendant_blur(self) -> None:
+        """Nothing more is typed: that nothing matches is what there is to show."""
+        if self._no_rows is not None and self.focused is self.table and self._no_rows[0] is self._criteria:
+            self._show(self._no_rows[1], 0)
+
+    def _is_refused(self, what: str) -> bool:
+        """Whether the rows on screen are not those of the filter, which is then said."""
+        if self._notes:
+            self.say(f"Cannot {what} while the filter is unclear: {self._notes[0].message}", is_warning=True)
+        elif self._no_rows is not None:
+            self.say(f"Cannot {what}: no experiment matches the filter", is_warning=True)
+        return bool(self._notes) or self._no_rows is not None
+
+    @on(ExperimentTable.Refused)
+    def _refused(self, event: ExperimentTable.Refused) -> None:
+        self._is_refused(event.what)
 
     def restore_history(self) -> None:
         """The filters that were used before, in this index."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from contextvars import copy_context
 from typing import TYPE_CHECKING
@@ -11,10 +12,12 @@ from textual import work
 
 from runicorn_db.database import Interrupt
 from runicorn_db.errors import InvalidQuery, StoreError
-from runicorn_db.groups import GROUP_FIELDS, GroupBy, Groups, parse_group_by
+from runicorn_db.groups import GROUP_FIELDS, GroupBy, GroupMembers, Groups, parse_group_by
 from runicorn_db.query import Experiment, ExperimentQuery, Snapshot
+from runicorn_tui.group_order import arranged, arranged_members
 from runicorn_tui.screens.chosen_acts import ChosenActs
 from runicorn_tui.tree import Tree, TreeRows, Value, landing
+from runicorn_tui.widgets.status_line import working
 
 if TYPE_CHECKING:
     from textual.worker import Worker
@@ -25,8 +28,8 @@ if TYPE_CHECKING:
     from runicorn_tui.widgets.grouped_table import GroupedTable
 
 _FILL_SECONDS = 0.1
-_MOST_FOLLOWED = 100_000
-"""Of more experiments the groups say what was so when they were listed."""
+_REST_SHARE = 20
+"""So many times as long as a look at the groups took they are then left alone: those of a million take seconds."""
 
 
 class Grouping(ChosenActs):
@@ -39,6 +42,10 @@ class Grouping(ChosenActs):
         """Whether the groups on screen are not those of now any more."""
         self._grouped_last = ""
         self._opened: set[Value] = set()
+        self._are_groups_outdated = False
+        self._following: Worker[None] | None = None
+        self._look_at = 0.0
+        self._look = Interrupt()
 
     if TYPE_CHECKING:
         _interrupt: Interrupt
@@ -49,6 +56,8 @@ class Grouping(ChosenActs):
         def _query(self) -> ExperimentQuery: ...
         def _list(self, *, keep: bool) -> Worker[None]: ...
         def _show(self, rows: ResultPages | TreeRows, cursor: int) -> None: ...
+        def _show_status(self) -> None: ...
+        def _read_preview(self) -> None: ...
         async def _load(self, part: Snapshot) -> list[Experiment | None] | None: ...
 
     def begin_grouped(self, text: str) -> None:
@@ -112,22 +121,28 @@ class Grouping(ChosenActs):
                 self.call_after_refresh(self.app.first_rows_are_shown)
 
         def told(groups: Groups, members: tuple[Snapshot, ...]) -> None:
+            table.measure_groups(groups, by)
             if before is None:
-                loop.call_soon_threadsafe(show, groups, members, context=context)
+                shown = arranged(groups, members, query.order_by, is_descending=query.order_desc)
+                loop.call_soon_threadsafe(show, *shown, context=context)
 
-        asking = asyncio.ensure_future(
-            self.app.ask(self.app.store.group_members, query, by, told=told, interrupt=interrupt)
-        )
+        def read() -> GroupMembers:
+            found = self.app.store.group_members(query, by, told=told, interrupt=interrupt)
+            return arranged_members(found, query.order_by, is_descending=query.order_desc)
+
+        asking = asyncio.ensure_future(self.app.ask(read))
         try:
-            while not (await asyncio.wait({asking}, timeout=_FILL_SECONDS))[0]:
-                await self._fill_lines(early)
+            with working(self, f"grouping… {self.app.keymap.hint('clear')} gives up"):
+                while not (await asyncio.wait({asking}, timeout=_FILL_SECONDS))[0]:
+                    await self._fill_lines(early)
             found = asking.result()
         finally:
             asking.cancel()
         if early:
             early[0].tree.complete(found.every)
             await self._fill_lines(early)
-            table.show(early[0], table.cursor)
+            if early[0] is table.rows:
+                table.show(early[0], table.cursor)
         else:
             rows, cursor = TreeRows(self._load, Tree.of(found, by, self._opened)), 0
             if before is not None:
@@ -146,16 +161,53 @@ class Grouping(ChosenActs):
                 await rows.ensure(first, last)
                 table.refresh()
 
-    async def look_at_groups(self) -> None:
+    # What happens outside.
+
+    def groups_may_differ(self) -> None:
+        """Updates what is said of the groups: now, or when looking at them again does not take too much of the time."""
+        self._are_groups_outdated = True
+        if self._following is None or self._following.is_finished:
+            self._following = self._follow_groups()
+
+    @work(group="groups")
+    async def _follow_groups(self) -> None:
+        while self._are_groups_outdated:
+            await asyncio.sleep(self._look_at - time.monotonic())
+            self._are_groups_outdated, began = False, time.monotonic()
+            with self.reporting():
+                await self._look_at_groups()
+            ended = time.monotonic()
+            self._look_at = ended + _REST_SHARE * (ended - began)
+
+    async def _look_at_groups(self) -> None:
         """Updates what is said of the groups, as far as they are still of the same size."""
-        tree, by = self.table.group_tree, self.group_by
-        if tree is None or by is None or tree.every is None or len(tree.every) > _MOST_FOLLOWED:
+        tree, query = self.table.group_tree, self._query()
+        if tree is None or tree.every is None:
             return
-        now = await self.app.ask(self.app.store.groups, self._query(), by, interrupt=self._interrupt)
-        groups, is_other = await self.app.ask(tree.compared, now)
-        if tree is self.table.group_tree:
-            tree.groups, self.are_groups_changed = groups, is_other
-            self.table.fit_groups()
+        table, store, interrupt = self.table, self.app.store, Interrupt()
+        self._look = interrupt
+
+        def look() -> tuple[Groups, bool]:
+            groups, is_other = tree.compared(store.groups(query, tree.by, interrupt=interrupt))
+            table.measure_groups(groups, tree.by)
+            return groups, is_other
+
+        groups, is_other = await self.app.ask(look)
+        if tree is table.group_tree:
+            table.update_groups(groups)
+            self.are_groups_changed = is_other
+            self._show_status()
+            self._read_preview()
+
+    def stop_looking(self) -> None:
+        """Other groups are listed, or none: what is found out about these is no longer of interest."""
+        self._look.cancel()
+        if self._following is not None:
+            self._following.cancel()
+        self._following, self._look_at = None, 0.0
+
+    def on_unmount(self) -> None:
+        self.stop_looking()
 
     async def _tagged(self, tagged: Tagged | None) -> None:
         await super()._tagged(tagged)

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
-from textual.containers import VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from runicorn_tui import keys
+from runicorn_tui.key_names import shown
+from runicorn_tui.widgets.status_line import Line, clickable, pressing
 
 if TYPE_CHECKING:
     from runicorn_tui.app import RunicornApp
@@ -32,6 +34,9 @@ FILTER_EXAMPLES: tuple[tuple[str, str], ...] = (
 
 _COLUMN = 36
 _NARROW_BELOW = 70
+# Of the box: its border and what its keys are.
+_OTHER_LINES = 3
+_SCROLLING = ("up", "down", "pageup", "pagedown")
 
 
 class HelpScreen(ModalScreen[None]):
@@ -50,8 +55,10 @@ class HelpScreen(ModalScreen[None]):
         def app(self) -> RunicornApp: ...
 
     def compose(self) -> ComposeResult:
-        with VerticalScroll(id="help"):
-            yield Static(self._text(), id="help-keys", markup=False)
+        with Vertical(id="help"):
+            with VerticalScroll(id="help-lines"):
+                yield Static(id="help-keys", markup=False)
+            yield Line(id="help-prompt")
 
     def _text(self) -> Content:
         groups = [_group(name, rows) for name, rows in keys.grouped(self.app.keymap.of(*self._scopes)).items()]
@@ -63,7 +70,14 @@ class HelpScreen(ModalScreen[None]):
         return Content("\n").join(lines)
 
     def on_resize(self, event: events.Resize) -> None:
-        self.query_one("#help-keys", Static).update(self._text())
+        text, room = self._text(), max(1, event.size.height - _OTHER_LINES)
+        self.query_one("#help-keys", Static).update(text)
+        self.query_one("#help-lines").styles.max_height = room
+        closes = pressing(self.app.keymap.hint("help-close"), _muted("close"))
+        scroll = [clickable(Content.styled(shown(key), "bold $primary"), shown(key)) for key in _SCROLLING]
+        scrolls = Content(" ").join([*scroll, _muted("scroll")])
+        is_all = text.plain.count("\n") < room
+        self.query_one("#help-prompt", Line).show(Content("  ").join([closes] if is_all else [scrolls, closes]))
 
     def on_click(self, event: events.Click) -> None:
         if event.widget is self:
@@ -72,6 +86,10 @@ class HelpScreen(ModalScreen[None]):
 
     def action_close(self) -> None:
         self.dismiss()
+
+
+def _muted(text: str) -> Content:
+    return Content.styled(text, "$text-muted")
 
 
 def _line(left: str, right: str, width: int) -> Content:

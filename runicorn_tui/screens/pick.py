@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar, Generic, TypeVar, cast
 
-from textual import events, on
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
@@ -86,12 +86,6 @@ class Picking(ModalScreen[Row | None], Generic[Row]):
         self.query_one("#pick-question", Line).show(Content.styled(f" {self._question}", "bold $primary"))
         self.query_one(KeyBar).show([key for key in keys.of("picking") if key.in_footer])
         self._list()
-
-    def on_key(self, event: events.Key) -> None:
-        """A letter that was typed before the input had the focus; a key after it may be here already."""
-        if event.is_printable and event.character is not None:
-            self.query_one(PickInput).insert_text_at_cursor(event.character)
-            event.stop()
 
     @property
     def table(self) -> LineTable[Row]:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from textual import events, on
 from textual.timer import Timer
 
+from runicorn_tui import list_status
 from runicorn_tui.messages import IndexChanged
 from runicorn_tui.screens import BrowserScreen
-from runicorn_tui.terminal import shows
+from runicorn_tui.terminal import Drawn, shows
+from runicorn_tui.widgets.experiment_columns import order_of
 from runicorn_tui.widgets.line_table import LineTable
-from runicorn_tui.widgets.preview import Preview
+from runicorn_tui.widgets.preview import ListedGroup, Preview
 
 if TYPE_CHECKING:
     from runicorn_tui.widgets.grouped_table import GroupedTable
@@ -31,7 +33,7 @@ def rest_seconds() -> float:
 
 
 class Previewing(BrowserScreen[None]):
-    """Shows the experiment the cursor rests on, and follows it while it runs. Moving only starts the rest anew."""
+    """Shows what the cursor rests on, and follows an experiment that runs. Moving only starts the rest anew."""
 
     if TYPE_CHECKING:
 
@@ -87,6 +89,20 @@ class Previewing(BrowserScreen[None]):
             self._read_preview()
 
     def _read_preview(self) -> None:
-        if self.preview.display:
+        if not self.preview.display:
+            return
+        if (listed := self._listed_group()) is not None:
+            self.preview.show_group(listed)
+        else:
             current = self.table.current
             self.preview.show(None if current is None else current.id, is_gone=self.table.is_on_gone)
+
+    def _listed_group(self) -> ListedGroup | None:
+        """The group whose line the cursor is on."""
+        table, tree, group = self.table, self.table.group_tree, self.table.group
+        # Of the list as it is shown: another may have been asked for.
+        order = None if table.order is None else order_of(table.order[0])
+        if tree is None or group is None or table.order is None or order is None:
+            return None
+        named = Drawn(list_status.order(order, is_descending=table.order[1]).plain)
+        return ListedGroup(group=tree.groups.groups[group], by=tree.by, members=tree.members[group], order=named)

@@ -12,7 +12,8 @@ from textual.content import Content
 from textual.widgets import Static
 
 from runicorn_db.errors import StoreError
-from runicorn_db.query import Experiment, PurgePreview, PurgeProgress, PurgeResult, Snapshot
+from runicorn_db.outcomes import PurgePreview, PurgeProgress, PurgeResult
+from runicorn_db.query import Experiment, Snapshot
 from runicorn_tui import format, keys
 from runicorn_tui.key_sets import difference
 from runicorn_tui.screens.dialog import Part, TakingDialog, counts, heading, largest, row

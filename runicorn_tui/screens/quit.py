@@ -21,7 +21,7 @@ _LOOK_SECONDS = 0.25
 
 
 class QuitScreen(ModalScreen[bool]):
-    """Closes with whether to quit all the same."""
+    """Closes with whether to quit all the same; by `app` with that, once nothing is at work any more."""
 
     DEFAULT_CSS = """
     QuitScreen {
@@ -53,7 +53,7 @@ class QuitScreen(ModalScreen[bool]):
 
     def _draw(self) -> None:
         hint = self.app.keymap.hint
-        lines = [Content.styled(" Still at work", "bold"), Content("")]
+        lines = [Content.styled(" Still at work: quits at its end", "bold"), Content("")]
         lines += [Content(f"  {safe(what)}") for what in self._going_on()]
         lines += [
             Content(""),

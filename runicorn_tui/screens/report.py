@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.widgets import Static
 
-from runicorn_db.query import PurgeRecord
+from runicorn_db.outcomes import PurgeRecord
 from runicorn_tui import format, keys
 from runicorn_tui.acts import Failure
 from runicorn_tui.screens import BrowserScreen
@@ -114,13 +114,20 @@ class JournalScreen(ReportScreen[PurgeRecord]):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self._read()
+        self.table.empty = (Drawn("Reading the journal…"),)
+        self.app.wait_for(self._read())
+
+    def show_problem(self, reason: str) -> None:
+        super().show_problem(reason)
+        # It is not being read any more.
+        self.table.empty = ()
 
     @work(group="read")
     async def _read(self) -> None:
         with self.reporting():
             found = await self.app.ask(self.app.store.purges, MOST_RECORDS)
-            self.table.empty = ("Nothing was removed from disk yet.", "", "P in the trash removes for good")
+            purge = f"{self.app.keymap.hint('purge')} in the trash removes for good"
+            self.table.empty = ("Nothing was removed from disk yet.", "", purge)
             freed = format.size(sum(record.size_bytes for record in found))
             latest = "the latest " if len(found) == MOST_RECORDS else ""
             self.show(f"removed for good: {latest}{format.plural(len(found), 'record')}, {freed}", found)

@@ -112,7 +112,7 @@ class SavedFiltersScreen(ModalScreen[str | None]):
             f"{self.app.keymap.hint('saved-save')} saves the current one under a name",
         )
         self._show_keys()
-        self._read()
+        self.app.wait_for(self._read())
 
     @work(group="saved")
     async def _read(self) -> None:

@@ -14,7 +14,8 @@ from textual.content import Content
 from textual.widgets import Input, Static
 
 from runicorn_db.errors import InvalidQuery, StoreError
-from runicorn_db.query import AnnotatePreview, Snapshot
+from runicorn_db.outcomes import AnnotatePreview
+from runicorn_db.query import Snapshot
 from runicorn_tui import format, keys
 from runicorn_tui.acts import CHUNK, parts
 from runicorn_tui.progress import bar

@@ -10,8 +10,10 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
+from textual.worker import Worker
 
-from runicorn_db.query import Batch, Experiment, PurgeResult, Snapshot
+from runicorn_db.outcomes import Batch, PurgeResult
+from runicorn_db.query import Experiment, Snapshot
 from runicorn_tui import format, keys, list_status
 from runicorn_tui.messages import IndexChanged
 from runicorn_tui.rows import ResultPages, survivor
@@ -19,6 +21,7 @@ from runicorn_tui.screens.purge import ConfirmPurge
 from runicorn_tui.screens.report import SOURCES
 from runicorn_tui.screens.undo import UndoScreen
 from runicorn_tui.terminal import Drawn, safe
+from runicorn_tui.typed_ahead import opening
 from runicorn_tui.widgets.experiment_columns import ColumnChoice, columns
 from runicorn_tui.widgets.experiment_table import ExperimentTable
 from runicorn_tui.widgets.line_layout import Column
@@ -97,15 +100,16 @@ class _TrashList(UndoScreen[bool]):
         rows = [key for scope in (*self.FOOTER, "app") for key in keys.of(scope) if key.in_footer]
         self.query_one(KeyBar).show(rows)
         self.query_one(LineTable).empty = (Drawn("Reading the trash…"),)
-        self._read()
+        self.app.wait_for(self._read())
 
     def show_problem(self, reason: str) -> None:
         super().show_problem(reason)
         # It is not being read any more.
-        self.query_one(LineTable).empty = ()
+        for table in self.query(LineTable[object]):
+            table.empty = ()
 
     @abstractmethod
-    def _read(self) -> object:
+    def _read(self) -> Worker[None]:
         """Fill the list from the store."""
 
     @abstractmethod
@@ -127,6 +131,7 @@ class _TrashList(UndoScreen[bool]):
         table = cast("LineTable[object]", self.query_one(LineTable))
         self.query_one(StatusLine).show_position(table.cursor, len(table.rows))
 
+    @opening
     @work(group="delete", exclusive=True)
     async def action_purge(self) -> None:
         """Removes from disk, once that is agreed to."""
@@ -220,16 +225,18 @@ class TrashScreen(_TrashList):
 
         self.app.push_screen(JournalScreen())
 
-    @work(group="restore")
-    async def action_restore(self) -> None:
+    def action_restore(self) -> None:
         batch = self.table.current
-        if batch is None:
-            return
+        if batch is not None:
+            self.app.run_worker(self._restore(batch), group="restore")
+
+    async def _restore(self, batch: Batch) -> None:
         with self.reporting():
             result = await self.app.restore_batch(batch.id)
-            age, source = format.age(self.app.clock() - batch.created_at), SOURCES.get(batch.source, batch.source)
-            self.say(f"{format.plural(result.changed, 'experiment')} restored, deleted {age} ago from {source}")
-            self.restored_or_deleted()
+            age, source = self.app.clock() - batch.created_at, SOURCES.get(batch.source, batch.source)
+            ago = f"{format.age(age)} ago" if age >= 1 else "just now"
+            self.say(f"{format.plural(result.changed, 'experiment')} restored, deleted {ago} from {source}")
+            self.show_change()
             await self.show_errors("not restored", dict(result.errors))
 
 
@@ -317,16 +324,18 @@ class DeletedScreen(_TrashList):
 
             self.app.push_screen(ExperimentScreen(current.id))
 
-    @work(group="restore")
-    async def action_restore(self) -> None:
+    def action_restore(self) -> None:
+        self.app.run_worker(self._restore(self.table), group="restore")
+
+    async def _restore(self, table: DeletedTable) -> None:
         with self.reporting(), self.app.doing(lambda: "restoring"):
-            chosen = await self.table.chosen()
+            chosen = await table.chosen()
             if not len(chosen):
                 return
             result = await self.app.ask(self.app.store.restore, chosen)
-            await self.table.forget(chosen)
+            await table.forget(chosen)
             self.say(f"{format.plural(result.changed, 'experiment')} restored")
-            self.restored_or_deleted()
+            self.show_change()
             await self.show_errors("not restored", dict(result.errors))
 
     async def _purged(self, result: PurgeResult) -> None:

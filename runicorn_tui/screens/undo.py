@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 
-from textual import work
 from textual.screen import ScreenResultType
 
 from runicorn_tui import acts, format
@@ -20,8 +19,28 @@ class UndoScreen(BrowserScreen[ScreenResultType]):
     def restored_or_deleted(self) -> None:
         """Other experiments are in the trash now."""
 
-    @work(group="undo")
-    async def action_undo(self) -> None:
+    def show_change(self) -> None:
+        """On this screen, or on those below it that are still there."""
+        stack = self.app.screen_stack
+        for screen in [self] if self in stack else stack:
+            if isinstance(screen, UndoScreen):
+                screen.restored_or_deleted()
+
+    def show_problem(self, reason: str) -> None:
+        if self in self.app.screen_stack:
+            super().show_problem(reason)
+        else:
+            self.say(reason, is_warning=True)
+
+    # Workers of the app: who leaves the screen at once wants it done all the same.
+
+    def action_undo(self) -> None:
+        self.app.run_worker(self._undo(), group="undo")
+
+    def action_redo(self) -> None:
+        self.app.run_worker(self._redo(), group="undo")
+
+    async def _undo(self) -> None:
         app = self.app
         with self.reporting(), app.doing(lambda: "restoring the last deletion"):
             taken = await app.ask(app.history.take_back, app.store)
@@ -31,11 +50,10 @@ class UndoScreen(BrowserScreen[ScreenResultType]):
                 return
             restored, errors = taken
             self.say(f"{format.plural(restored, 'experiment')} restored, {app.keymap.hint('redo')} deletes again")
-            self.restored_or_deleted()
+            self.show_change()
             await self.show_errors("not restored", errors)
 
-    @work(group="undo")
-    async def action_redo(self) -> None:
+    async def _redo(self) -> None:
         app = self.app
         with self.reporting(), app.doing(lambda: "deleting again what was restored last"):
             deleted = await app.ask(app.history.do_again, app.store)
@@ -43,7 +61,7 @@ class UndoScreen(BrowserScreen[ScreenResultType]):
                 self.say(f"Nothing to do again: {app.keymap.hint('undo')} has taken nothing back.")
                 return
             self.say(f"{deleted:,} moved to trash again, {app.keymap.hint('undo')} undoes")
-            self.restored_or_deleted()
+            self.show_change()
 
     async def show_errors(self, title: str, errors: dict[str, str]) -> None:
         """What the store could not do, id by id."""

@@ -11,6 +11,7 @@ from runicorn_tui.messages import IndexChanged
 from runicorn_tui.screens import BrowserScreen
 
 if TYPE_CHECKING:
+    from runicorn_db.query import Snapshot
     from runicorn_tui.widgets.experiment_table import ExperimentTable
 
 
@@ -34,8 +35,10 @@ class Watching(BrowserScreen[None]):
 
     @work(group="watch")
     async def action_watch(self) -> None:
+        await self.watch_chosen(await self.table.chosen())
+
+    async def watch_chosen(self, chosen: Snapshot) -> None:
         """Watches them, or no longer if all of them that run are watched."""
-        chosen = await self.table.chosen()
         with self.reporting():
             running = await self.app.ask(watched.running_of, self.app.store, chosen)
             before = self.table.watched

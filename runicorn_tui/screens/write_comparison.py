@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -12,18 +12,13 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Input
 
-from runicorn_db.errors import StoreError
 from runicorn_tui import keys
 from runicorn_tui.comparison_text import FORMS, Form
-from runicorn_tui.export import ExportError
-from runicorn_tui.export.files import checked, proposed, whole_file
-from runicorn_tui.screens.choosing import Choosing, choosing
-from runicorn_tui.terminal import harmless, safe
+from runicorn_tui.export.files import whole_file
+from runicorn_tui.screens.choosing import choosing
+from runicorn_tui.screens.naming_file import FileDialog
 from runicorn_tui.widgets.status_line import KeyBar, Line
 from runicorn_tui.widgets.still_input import StillInput
-
-if TYPE_CHECKING:
-    from runicorn_tui.app import RunicornApp
 
 _STEM = "comparison"
 
@@ -32,7 +27,7 @@ class FileInput(StillInput):
     """The name of the file."""
 
 
-class WriteComparisonScreen(Choosing[str | None]):
+class WriteComparisonScreen(FileDialog):
     """Closes with a sentence about what was written. `content` makes a file of a form, in a thread."""
 
     SCOPES: ClassVar[tuple[keys.Scope, ...]] = ("writing",)
@@ -48,7 +43,7 @@ class WriteComparisonScreen(Choosing[str | None]):
             border: round $frame;
         }
         & KeyBar { background: $surface; }
-        & #write-forms, & #write-prompt { margin-top: 1; }
+        & #write-forms, & #file-prompt { margin-top: 1; }
         & FileInput { height: 1; border: none; padding: 0 1; margin-top: 1; background: $panel; }
         & FileInput:focus { border: none; }
     }
@@ -59,43 +54,25 @@ class WriteComparisonScreen(Choosing[str | None]):
         self._what = what
         self._content = content
         self._form: Form = "csv"
-        self._proposed = ""
-        self._roots: dict[str, str] = {}
-        self._replaces: Path | None = None
-
-    if TYPE_CHECKING:
-
-        @property
-        def app(self) -> RunicornApp: ...
 
     def compose(self) -> ComposeResult:
         with Vertical(id="write"):
             yield Line(id="write-what")
             yield Line(id="write-forms")
             yield FileInput(compact=True, select_on_focus=False)
-            yield Line(id="write-prompt")
+            yield Line(id="file-prompt")
             yield KeyBar()
 
     def on_mount(self) -> None:
         self.query_one("#write-what", Line).show(Content.styled(f" Write {self._what}", "bold"))
         self._show_form()
-        self._look()
+        super().on_mount()
 
-    @work(group="roots")
-    async def _look(self) -> None:
-        try:
-            self._roots = await self.app.ask(self.app.store.root_names)
-            await self._propose()
-        except (StoreError, OSError) as error:
-            self._tell(str(error), "$error")
+    def stem_and_suffix(self) -> tuple[str, str]:
+        return _STEM, self._form
 
-    async def _propose(self) -> None:
-        """A name that goes with the form, unless the person wrote another."""
-        name = self.query_one(FileInput)
-        if name.value == self._proposed:
-            self._proposed = harmless(await self.app.ask(proposed, _STEM, self._form, self._roots))
-            name.value = self._proposed
-            name.action_end()
+    def how_to_replace(self) -> str:
+        return f"{self.app.keymap.hint('write')} again replaces it"
 
     def _show_form(self) -> None:
         said = [
@@ -109,16 +86,13 @@ class WriteComparisonScreen(Choosing[str | None]):
         ]
         self.query_one("#write-forms", Line).show(Content.assemble(" ", *said))
         self.query_one(KeyBar).show(
-            [key for key in keys.of("writing") if key.in_footer], {"write": "replace"} if self._replaces else {}
+            [key for key in keys.of("writing") if key.in_footer], {"write": "replace"} if self.replaces else {}
         )
-
-    def _tell(self, text: str, style: str) -> None:
-        self.query_one("#write-prompt", Line).show(Content.assemble(" ", (safe(text), style)))
 
     @on(Input.Changed)
     def _renamed(self) -> None:
-        self._replaces = None
-        self._tell("", "$foreground")
+        self.replaces = None
+        self.show_prompt("", "$foreground")
         self._show_form()
 
     async def action_form(self) -> None:
@@ -128,7 +102,7 @@ class WriteComparisonScreen(Choosing[str | None]):
     async def choose(self, what: Form) -> None:
         self._form = what
         self._show_form()
-        await self._propose()
+        await self.propose()
 
     def action_cancel(self) -> None:
         self.dismiss(None)
@@ -136,22 +110,13 @@ class WriteComparisonScreen(Choosing[str | None]):
     @on(Input.Submitted)
     @work(group="write", exclusive=True)
     async def action_write(self) -> None:
-        typed = self.query_one(FileInput).value
-        try:
-            path = await self.app.ask(checked, typed, self._roots)
-            replaces = path == self._replaces
-            if not replaces and await self.app.ask(path.exists):
-                self._replaces = path
-                self._tell(f"{path} is there already: {self.app.keymap.hint('write')} again replaces it", "$warning")
-                self._show_form()
-                return
-            await self.app.ask(self._write, path, self._form, replaces)
-        except (ExportError, StoreError) as error:
-            self._tell(str(error), "$error")
-        except OSError as error:
-            self._tell(f"{error.filename or typed}: {error.strerror or error}", "$error")
-        else:
-            self.dismiss(f"{path}: {self._what}")
+        replaces = self.replaces is not None
+        with self.reporting_file():
+            path = await self.destination(replaces=replaces)
+            self._show_form()
+            if path is not None:
+                await self.app.ask(self._write, path, self._form, replaces)
+                self.finish(path, self._what)
 
     def _write(self, path: Path, form: Form, replaces: bool) -> None:
         """In a thread."""

@@ -22,7 +22,10 @@ _GAP = "  "
 
 
 class CompareLegend(Widget):
-    """As many columns as there is room for; of more lines than that those around the current experiment."""
+    """As many columns as there is room for; of more lines than that those around the current experiment.
+
+    The last place then says how many more there are.
+    """
 
     DEFAULT_CSS = """
     CompareLegend { height: 3; background: $surface; & > .legend--muted { color: $text-muted; } }
@@ -57,24 +60,43 @@ class CompareLegend(Widget):
     def _top(self) -> int:
         """The first line on screen."""
         columns, height = self._columns(self.size.width), max(1, self.size.height)
-        lines = self.lines_for(len(self._items), self.size.width)
-        return max(0, min(self._current // columns - height // 2, lines - height))
+        if self.lines_for(len(self._items), self.size.width) <= height:
+            return 0
+        # Below them all there is a place for how many are not on screen.
+        lines = self.lines_for(len(self._items) + 1, self.size.width)
+        return max(0, min(self._current // columns - (height - 1) // 2, lines - height))
+
+    def _shown(self) -> tuple[range, int | None]:
+        """The places of those on screen, and the place that tells of the others, if there are any."""
+        first, room = self._top * self._columns(self.size.width), self._columns(self.size.width) * self.size.height
+        last = first + room - 1
+        if room >= len(self._items) or last == self._current:
+            return range(first, min(first + room, len(self._items))), None
+        return range(first, min(last, len(self._items))), last
 
     def render_line(self, y: int) -> Strip:
         width, columns = self.size.width, self._columns(self.size.width)
+        shown, more = self._shown()
         segments: list[Segment] = []
         for column in range(columns):
             place = (self._top + y) * columns + column
             size = width * (column + 1) // columns - width * column // columns
-            if place < len(self._items):
+            if place == more:
+                text = f" +{len(self._items) - len(shown):,} more"
+                segments.append(Segment(fit(text, size), self.rich_style + self._dim))
+            elif place in shown:
                 segments += self._cell(self._items[place], size, is_current=place == self._current)
             else:
                 segments.append(Segment(" " * size, self.rich_style))
         return Strip(segments).adjust_cell_length(width, self.rich_style)
 
+    @property
+    def _dim(self) -> Style:
+        return Style(color=self.get_component_rich_style("legend--muted").color)
+
     def _cell(self, item: Item, width: int, *, is_current: bool) -> list[Segment]:
         plain = self.rich_style + Style(bold=is_current)
-        dim = plain + Style(color=self.get_component_rich_style("legend--muted").color)
+        dim = plain + self._dim
         line = plain + Style.from_color(RichColor.from_rgb(*item.color)) if item.is_shown else dim
         room = width - _NUMBER - len(item.swatch) - len(_GAP) - 2
         note = shortened(item.note, max(0, room - _VALUE - 8))
@@ -92,5 +114,5 @@ class CompareLegend(Widget):
     def on_click(self, event: events.Click) -> None:
         columns = self._columns(self.size.width)
         place = (self._top + event.y) * columns + event.x * columns // max(1, self.size.width)
-        if place < len(self._items):
+        if place in self._shown()[0]:
             self.post_message(self.Clicked(place))

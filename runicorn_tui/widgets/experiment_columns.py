@@ -183,6 +183,8 @@ def _built_in(clock: Callable[[], float], *, in_trash: bool) -> list[Column[Expe
             rank=3,
             is_right=True,
             text=lambda e: format.number(e.best_metric_value),
+            # So far: it may be another one in a moment.
+            tone=lambda e: "muted" if e.status == "running" else "plain",
         ),
         Column(
             id="metric",
@@ -201,7 +203,7 @@ def _built_in(clock: Callable[[], float], *, in_trash: bool) -> list[Column[Expe
             width=10,
             rank=7,
             is_right=True,
-            text=lambda e: format.duration(e.duration_seconds),
+            text=lambda e: format.duration(format.seconds_run(e)),
             tone="muted",
         ),
         Column(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
 from textual.binding import BindingType
@@ -19,6 +19,10 @@ from runicorn_tui.tree import TreeRows
 from runicorn_tui.widgets.experiment_columns import ColumnChoice, column_of, columns
 from runicorn_tui.widgets.line_layout import Tone
 from runicorn_tui.widgets.line_table import LineTable
+from runicorn_tui.widgets.status_line import working
+
+if TYPE_CHECKING:
+    from runicorn_tui.app import RunicornApp
 
 Ask = Callable[..., Awaitable[Any]]
 Operation = Callable[[Snapshot, Snapshot], Snapshot]
@@ -58,6 +62,11 @@ class ExperimentTable(LineTable[Experiment]):
         self.range_start: int | None = None
         self.watched: frozenset[str] = frozenset()
         """Ids of those whose end is to be told."""
+
+    if TYPE_CHECKING:
+
+        @property
+        def app(self) -> RunicornApp: ...
 
     @property
     def pages(self) -> ResultPages | TreeRows | None:
@@ -117,11 +126,17 @@ class ExperimentTable(LineTable[Experiment]):
     @work(group="marks")
     async def _mark(self, part: Snapshot | None, operation: Operation) -> None:
         """By a part of the list, None: by all of it."""
-        if part is None:
-            await self.is_listed.wait()
-            part = self.listed
-        async with self._marking:
-            await self._combine(part, operation)
+        with working(self, f"marking… {self.app.keymap.hint('clear')} gives up"):
+            if part is None:
+                await self.is_listed.wait()
+                part = self.listed
+            async with self._marking:
+                await self._combine(part, operation)
+
+    def stop_marking(self) -> bool:
+        """Whether there was something to stop: marks that are being set at this moment."""
+        stopped = self.workers.cancel_group(self, "marks")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        return len(stopped) > 0  # pyright: ignore[reportUnknownArgumentType]
 
     async def _combine(self, part: Snapshot | None, operation: Operation) -> None:
         """Changes the marks by a part of the list; what is marked by hand meanwhile counts too."""
@@ -161,6 +176,8 @@ class ExperimentTable(LineTable[Experiment]):
             return
         fresh, visible = pages.fresh(), range(self.top, min(self.top + self.body_height, len(pages)))
         await fresh.ensure(visible.start, visible.stop - 1)
+        # A wheel turns it out of sight, and it is what the pane beside the list is about.
+        await fresh.ensure(self.cursor, self.cursor)
         if pages is self.pages:
             self.rows = fresh
             for index in visible:

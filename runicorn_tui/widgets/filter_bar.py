@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -14,12 +14,17 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Input, Static
 
+from runicorn_db.criteria import Criteria, Term
 from runicorn_db.filter_terms import Note
+from runicorn_db.named_values import NamedValue
+from runicorn_tui import unknown_names
 from runicorn_tui.completions import FilterWords
+from runicorn_tui.fact_lines import folded
 from runicorn_tui.terminal import safe
 from runicorn_tui.widgets.completion import CompletionList
 from runicorn_tui.widgets.experiment_table import ExperimentTable
 from runicorn_tui.widgets.filter_input import FilterInput, one_cell
+from runicorn_tui.widgets.line_layout import shortened
 
 if TYPE_CHECKING:
     from runicorn_tui.app import RunicornApp
@@ -50,6 +55,7 @@ class FilterBar(Vertical):
         self._timer: Timer | None = None
         self._sent = ""
         self._notes: Sequence[Note] = ()
+        self._hint = ""
 
     if TYPE_CHECKING:
 
@@ -100,17 +106,36 @@ class FilterBar(Vertical):
         """Marks the first wrong word and says what is wrong with it; no notes, no line."""
         self._notes = notes
         self.input.show_notes(notes)
+        if notes:
+            self._hint = ""
+        self._show_line()
+
+    async def show_unknown(self, criteria: Criteria) -> None:
+        """Says which metric or parameter of a filter that matches nothing no experiment has; of none nothing."""
+        asked = unknown_names.asked_for(criteria)
+        hint = await self.app.ask(self._unknown, asked) if asked else ""
+        if hint != self._hint and not self._notes:
+            self._hint = hint
+            self._show_line()
+
+    def _unknown(self, asked: Mapping[NamedValue, Term]) -> str:
+        """In a thread."""
+        return unknown_names.sentence(asked, self._words.names())
+
+    def _show_line(self) -> None:
         line = self.query_one("#filter-notes", Static)
-        line.display = bool(notes)
-        if not notes:
-            return
-        note = notes[0]
-        text = self.input.value
+        line.display = bool(self._notes or self._hint)
+        if self._notes:
+            line.update(self._noted(self._notes))
+        elif self._hint:
+            line.update(_below(safe(self._hint), "", self.size.width, "$warning"))
+
+    def _noted(self, notes: Sequence[Note]) -> Content:
+        note, text = notes[0], self.input.value
         begin = self._column(note.column)
         width = max(1, cell_len(one_cell(text[note.column : note.column + note.length])))
         more = f"  (+{len(notes) - 1} more)" if len(notes) > 1 else ""
-        message = safe(note.message) + more
-        line.update(_marked(max(0, begin), width, message, self.size.width))
+        return _marked(max(0, begin), width, safe(note.message), more, self.size.width)
 
     def _column(self, place: int) -> int:
         """Where on this bar a character of the text stands."""
@@ -122,7 +147,7 @@ class FilterBar(Vertical):
         )
 
     def on_resize(self, event: events.Resize) -> None:
-        self.show_notes(self._notes)
+        self._show_line()
 
     @on(FilterInput.Offered)
     def _show_words(self, event: FilterInput.Offered) -> None:
@@ -159,12 +184,21 @@ class FilterBar(Vertical):
             self._changed(self.text)
 
 
-def _marked(begin: int, width: int, message: str, room: int) -> Content:
+def _marked(begin: int, width: int, message: str, more: str, room: int) -> Content:
     """`^^^^ message`; where that is too long the message goes before the marks, or below them."""
     marks = "^" * min(width, max(1, room - begin))
-    length = cell_len(message)
+    length = cell_len(message + more)
     if begin + len(marks) + 1 + length <= room:
-        return Content.assemble(" " * begin, (marks, "bold $error"), " ", (message, "$error"))
+        return Content.assemble(" " * begin, (marks, "bold $error"), " ", (message + more, "$error"))
     if length + 2 <= begin:
-        return Content.assemble(" " * (begin - length - 1), (message, "$error"), " ", (marks, "bold $error"))
-    return Content.assemble(" " * begin, (marks, "bold $error"), "\n ", (message, "$error"))
+        return Content.assemble(" " * (begin - length - 1), (message + more, "$error"), " ", (marks, "bold $error"))
+    return Content.assemble(" " * begin, (marks, "bold $error"), "\n", _below(message, more, room, "$error"))
+
+
+def _below(message: str, more: str, room: int, style: str) -> Content:
+    """In two lines at most; cut, if it has to be, before `more`."""
+    lines = folded(message + more, room - 1)
+    if len(lines) > 2:
+        first, *others = folded(message, room - 1)
+        lines = [first, shortened(" ".join(others), room - 1 - cell_len(more)) + more]
+    return Content.styled("\n".join(f" {line}" for line in lines), style)

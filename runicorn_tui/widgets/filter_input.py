@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from rich.highlighter import Highlighter
 from rich.text import Text
-from textual import events, work
+from textual import work
 from textual.binding import BindingType
 from textual.message import Message
 from textual.worker import Worker, WorkerCancelled
@@ -84,11 +84,6 @@ class FilterInput(StillInput):
 
     def on_unmount(self) -> None:
         self._interrupt.cancel()
-
-    def on_key(self, event: events.Key) -> None:
-        if self.screen.focused is not self:
-            # It came in one burst with the key that left this line, and is meant for what has the focus now.
-            event.prevent_default()
 
     def on_blur(self) -> None:
         self._close()

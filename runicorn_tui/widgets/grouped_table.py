@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, NamedTuple
 
 from rich.segment import Segment
 from textual import on, work
@@ -18,11 +18,17 @@ from runicorn_tui.key_sets import common, toggled, union
 from runicorn_tui.tree import Place, Tree, TreeRows
 from runicorn_tui.widgets.experiment_table import Ask, ExperimentTable, Operation
 from runicorn_tui.widgets.group_columns import group_columns
-from runicorn_tui.widgets.line_layout import Column, widths
+from runicorn_tui.widgets.line_layout import Column, fit, widths
 from runicorn_tui.widgets.line_table import Rows
 
 _LEAST_BELOW = 3
 """So many lines of a group that was opened come on screen at once."""
+
+
+class _Measured(NamedTuple):
+    groups: Groups
+    by: GroupBy
+    columns: Sequence[Column[Group]]
 
 
 class GroupedTable(ExperimentTable):
@@ -32,8 +38,8 @@ class GroupedTable(ExperimentTable):
 
     def __init__(self, clock: Callable[[], float], ask: Ask, *, id: str | None = None) -> None:
         super().__init__(clock, ask, id=id)
-        self._group_columns: list[Column[Group]] = []
-        self._fitted: tuple[Groups, GroupBy] | None = None
+        self._group_columns: Sequence[Column[Group]] = ()
+        self._measured: _Measured | None = None
         self._groups_shown: list[tuple[Column[Group], int]] = []
 
     @property
@@ -66,39 +72,65 @@ class GroupedTable(ExperimentTable):
 
     @property
     def is_on_gone(self) -> bool:
-        """Whether the cursor's line is that of an experiment which is no longer there, or not read yet."""
+        """Whether the cursor's line is that of an experiment which is no longer there."""
         place = self._place
         is_experiment = self.group_tree is None or (place is not None and place.offset is not None)
-        return is_experiment and len(self.rows) > 0 and self.current is None
+        return is_experiment and self.is_known and self.current is None
 
     # Drawing.
 
     def show(self, rows: Rows[Experiment], cursor: int = 0) -> None:
         super().show(rows, cursor)
-        self.fit_groups()
+        self._fit_groups()
         self._count_marks()
 
-    def fit_groups(self) -> None:
-        """Makes room for what is said of the groups now."""
+    def measure_groups(self, groups: Groups, by: GroupBy) -> None:
+        """Finds out how much room they need, before they are shown: of ten thousand it takes a thread some time."""
+        self._measured = self._measure(groups, by)
+
+    def _measure(self, groups: Groups, by: GroupBy) -> _Measured:
+        return _Measured(groups, by, group_columns(groups, by, self._clock))
+
+    def _fit_groups(self) -> None:
         tree = self.group_tree
         if tree is None:
-            self._fitted = None
+            self._measured = None
             return
-        # Ten thousand groups are not measured again because one of them was folded.
-        if self._fitted is None or self._fitted[0] is not tree.groups or self._fitted[1] != tree.by:
-            self._fitted = tree.groups, tree.by
-            self._group_columns = list(group_columns(tree.groups, tree.by, self._clock))
+        # A thread may be about to replace it.
+        measured = self._measured
+        if measured is None or measured.groups is not tree.groups or measured.by != tree.by:
+            measured = self._measured = self._measure(tree.groups, tree.by)
+        self._group_columns = measured.columns
         self._lay_out()
-        self.refresh()
+
+    def update_groups(self, groups: Groups) -> None:
+        """Other facts of the groups that are shown; paints only the lines that change."""
+        tree = self.group_tree
+        if tree is None:
+            return
+        before, tree.groups = tree.groups.groups, groups
+        self._fit_groups()
+        for group in tree.groups_between(self.top, self.top + self.body_height):
+            if groups.groups[group] != before[group]:
+                self.refresh_row(tree.line(group))
 
     def _lay_out(self) -> None:
         super()._lay_out()
         if self.group_tree is not None:
             fitting = widths(self._group_columns, self.size.width - self._gutter - 1)
+            before = [(column.id, size) for column, size in self._groups_shown]
             self._groups_shown = [(c, fitting[c.id]) for c in self._group_columns if c.id in fitting]
+            if before != [(column.id, size) for column, size in self._groups_shown]:
+                self.refresh()
 
     def _header(self, width: int) -> Strip:
         return self.draw_header(self._groups_shown, width) if self._has_group_titles else super()._header(width)
+
+    def _title(self, column: Column[Any], size: int) -> str:
+        # The order is that of the experiments, whose columns have some of the same names.
+        if self._has_group_titles:
+            return fit(column.title, size, is_right=column.is_right)
+        return super()._title(column, size)
 
     @property
     def _has_group_titles(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Generic, Literal, TypeVar
 
 from rich.cells import cell_len, set_cell_size
 
+from runicorn_tui.numeral import Numeral
 from runicorn_tui.terminal import safe
 
 Row = TypeVar("Row")
@@ -35,7 +36,9 @@ class Column(Generic[Row]):
 
 
 def shortened(text: str, width: int) -> str:
-    """At most `width` cells, with an ellipsis where it was cut."""
+    """At most `width` cells, with an ellipsis where it was cut; a number with fewer digits."""
+    if isinstance(text, Numeral):
+        return text.within(width)
     # A name may be kilobytes of zero-width marks: what cannot show is not measured.
     if len(text) > 4 * width:
         text = type(text)(text[: 4 * width])

@@ -67,7 +67,7 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = keys.bindings("table")
 
     class Moved(Message):
-        """The cursor stands on another row, or the rows are others."""
+        """The cursor stands on another row, the rows are others, or the cursor's was read only now."""
 
     class Sorted(Message):
         """A click on a column's title."""
@@ -108,18 +108,24 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
         self.post_message(self.Moved())
 
     def grown(self) -> None:
-        """The same rows, now with another length."""
-        if self.virtual_size.height == len(self.rows) + 1:
-            return
-        self.cursor = max(0, min(self.cursor, len(self.rows) - 1))
-        self._set_virtual_size()
-        self.refresh()
-        self.post_message(self.Moved())
+        """The same rows, of which all can be read by now, maybe with another length."""
+        if self.virtual_size.height != len(self.rows) + 1:
+            self.cursor = max(0, min(self.cursor, len(self.rows) - 1))
+            self._set_virtual_size()
+            self.refresh()
+            self.post_message(self.Moved())
+        self._reading = None
+        self._read_visible()
 
     @property
     def current(self) -> Row | None:
         """The row under the cursor, when it is loaded."""
         return self.rows.row(self.cursor) if len(self.rows) else None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the row under the cursor was read: without a `current` one it is then no longer there."""
+        return len(self.rows) > 0 and self.rows.is_loaded(self.cursor, self.cursor)
 
     @property
     def body_height(self) -> int:
@@ -361,12 +367,15 @@ class LineTable(ScrollView, Generic[Row], can_focus=True):
             self.run_worker(partial(self._ensure, rows, first, last), group="visible", exclusive=True)
 
     async def _ensure(self, rows: Rows[Row], first: int, last: int) -> None:
+        was_known = self.is_known
         await rows.ensure(first, last)
         # What could not be read is not tried again until something else is looked at.
         if rows.is_loaded(first, last):
             self._reading = None
             if rows is self.rows:
                 self.refresh()
+                if self.is_known and not was_known:
+                    self.post_message(self.Moved())
 
     async def on_click(self, event: events.Click) -> None:
         if event.y == 0:

@@ -25,6 +25,7 @@ from runicorn_tui.widgets.status_line import Line
 from runicorn_tui.widgets.still_input import StillInput
 
 _WAIT_FOR_LINES = 0.05
+_REPORT_SECONDS = 0.2
 
 
 class FindInput(StillInput):
@@ -56,6 +57,12 @@ class _Hunt:
     # Two threads must not look further at once.
     looking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
+    def told(self, line: int) -> str:
+        """Where a match is, and the how-maniest of all."""
+        place, all_found = self.matches.place(line), format.count(len(self.matches.lines))
+        of_all = f", {format.count(place)} of {all_found}{'' if self.matches.is_complete else '…'}" if place else ""
+        return f"{self.name} in line {format.count(line + 1)}{of_all}"
+
     async def extend(self) -> bool:
         async with self.looking:
             return await asyncio.to_thread(self.matches.extend)
@@ -78,6 +85,8 @@ class LogPane(Vertical):
         self._names: list[bytes] = []
         self._hunt: _Hunt | None = None
         self._errors: _Hunt | None = None
+        self._found_by: _Hunt | None = None
+        self._is_looking = False
         self._sought = ""
         self._turn = 0
         self._problem = ""
@@ -102,7 +111,8 @@ class LogPane(Vertical):
 
     def open(self, log: LogFile, *, follow: bool = False) -> None:
         """Shows these lines."""
-        self._hunt = self._errors = None
+        self._hunt = self._errors = self._found_by = None
+        self._is_looking = False
         self._turn += 1
         self._problem = ""
         self.log_view.open(log, follow=follow)
@@ -136,8 +146,11 @@ class LogPane(Vertical):
         # The answer to a search is what one waits for: it stands first and stays where there is no room for both.
         if self._problem:
             parts.append(Content.styled(safe(self._problem), "$warning"))
-        elif view.found is not None and self._hunt is not None:
-            parts.append(Content(f"{self._hunt.name} in line {format.count(view.found + 1)}{self._of_all(view.found)}"))
+        elif self._hunt is not None and self._is_looking:
+            looked_at, lines = format.count(self._hunt.matches.looked_at), format.count(view.line_count)
+            parts.append(Content.styled(f"searched {looked_at} of {lines} lines for {self._hunt.name}", "$accent"))
+        elif self._found_by is not None and view.found is not None and view.top <= view.found < view.bottom:
+            parts.append(Content(self._found_by.told(view.found)))
         if view.is_following:
             parts.append(Content.styled("following", "bold $primary"))
         states = (("wrapped", view.is_wrapping), ("progress collapsed", view.is_collapsed))
@@ -147,15 +160,6 @@ class LogPane(Vertical):
         self.query_one("#log-place", Line).show(
             Content.assemble(" ", Content("  ").join(left)), Content.assemble(right, " ")
         )
-
-    def _of_all(self, found: int) -> str:
-        if self._hunt is None:
-            return ""
-        matches = self._hunt.matches
-        place = matches.place(found)
-        if place is None:
-            return ""
-        return f", {format.count(place)} of {format.count(len(matches.lines))}{'' if matches.is_complete else '…'}"
 
     def _place(self) -> str:
         view = self.log_view
@@ -248,34 +252,51 @@ class LogPane(Vertical):
     @work(group="find")
     async def _look(self, hunt: _Hunt, direction: int) -> None:
         """Goes to a match as soon as it is found, then counts the others; a newer search ends this one."""
-        view = self.log_view
         self._turn += 1
-        turn, self._hunt = self._turn, hunt
-        start = view.found if view.found is not None else view.top if direction < 0 else view.top - 1
-        start = start if direction else -1
+        turn = self._turn
+        # Of a log that was searched to its end already the answer comes at once.
+        self._is_looking = hunt is not self._hunt or not hunt.matches.is_complete
+        self._hunt, self._problem = hunt, ""
+        self._show_place()
+        problem = ""
         try:
-            found: int | None = None
-            is_more = True
-            while found is None and is_more and turn == self._turn:
-                is_more = await hunt.extend()
-                if not is_more and view.is_reading:
-                    is_more = True
-                    await asyncio.sleep(_WAIT_FOR_LINES)
-                found = hunt.matches.after(start) if direction >= 0 else None
-            if found is None:
-                found = hunt.matches.next(start, is_backward=direction < 0)
-            if turn != self._turn:
-                return
-            if found is None:
-                view.found = None
-                self._say(hunt.absent)
-                return
-            self._problem = ""
-            await view.reveal(found, hunt.spans)
+            found = await self._seek(hunt, direction, turn)
+            if turn == self._turn:
+                await self._reach(hunt, found)
             while turn == self._turn and await hunt.extend():
                 pass
-            self._show_place()
         except Unreadable as error:
-            self._say(f"The log cannot be read: {error.reason}.")
+            problem = f"The log cannot be read: {error.reason}."
         except PatternTooSlow:
-            self._say("This pattern takes too long")
+            problem = "This pattern takes too long"
+        if turn == self._turn:
+            self._is_looking = False
+            self._say(problem or self._problem)
+
+    async def _seek(self, hunt: _Hunt, direction: int, turn: int) -> int | None:
+        """The line of a match, None without any; says how far it is."""
+        view, loop = self.log_view, asyncio.get_running_loop()
+        start = view.found if view.found is not None else view.top if direction < 0 else view.top - 1
+        start = start if direction else -1
+        reported = loop.time()
+        found: int | None = None
+        is_more = True
+        while found is None and is_more and turn == self._turn:
+            is_more = await hunt.extend()
+            if not is_more and view.is_reading:
+                is_more = True
+                await asyncio.sleep(_WAIT_FOR_LINES)
+            found = hunt.matches.after(start) if direction >= 0 else None
+            if turn == self._turn and loop.time() - reported > _REPORT_SECONDS:
+                reported = loop.time()
+                self._show_place()
+        return hunt.matches.next(start, is_backward=direction < 0) if found is None else found
+
+    async def _reach(self, hunt: _Hunt, found: int | None) -> None:
+        self._is_looking = False
+        if found is None:
+            self.log_view.found = None
+            self._say(hunt.absent)
+        else:
+            self._found_by = hunt
+            await self.log_view.reveal(found, hunt.spans)

@@ -14,7 +14,7 @@ from textual.content import Content
 from runicorn_db.errors import StoreError, UnknownExperiment
 from runicorn_db.query import ExperimentDetail, MetricsQuery, MetricTable
 from runicorn_db.store import Store
-from runicorn_tui import preview
+from runicorn_tui import group_summary, preview
 from runicorn_tui.charted import Charted
 from runicorn_tui.charts.drawing import Drawing, draw
 from runicorn_tui.experiment_text import VANISHED, summary
@@ -26,6 +26,7 @@ from runicorn_tui.terminal import Drawn
 from runicorn_tui.widgets.chart_canvas import ChartCanvas
 from runicorn_tui.widgets.experiment_table import Ask
 from runicorn_tui.widgets.legend import legend_text
+from runicorn_tui.widgets.preview import ListedGroup
 
 # A log is mostly there with the rest, so that the pane is painted once.
 _PATIENCE_SECONDS = 0.3
@@ -64,6 +65,21 @@ class PreviewLines:
         """That the experiment is no more."""
         self._charted = None
         return self._sentence(VANISHED)
+
+    async def of_group(self, listed: ListedGroup) -> list[Line]:
+        """A group in short, with as many of its experiments as there is room for."""
+        self._charted = None
+        width, height = self._pane.size
+        facts = [self._content(line) for line in group_summary.summary(listed.group, listed.by, width)]
+        room = height - len(facts) - 2
+        if room < 1:
+            return facts[:height]
+        try:
+            rows = await self._ask(self._store.rows, listed.members[:room])
+        except StoreError as error:
+            return [*facts, [], *self._sentence(str(error))]
+        first = group_summary.first_experiments(rows, listed.group, listed.order, width)
+        return [*facts, [], *map(self._content, first)]
 
     # Reading.
 

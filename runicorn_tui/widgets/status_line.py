@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
@@ -23,6 +24,8 @@ SEPARATOR = "  "
 PRESSES = "presses"
 """In the meta of a style: the key, by Textual's name, that a click on the text presses."""
 MAX_HINTS = 8
+SLOW_SECONDS = 0.3
+"""What takes longer is said to go on."""
 
 
 class Line(Static):
@@ -61,6 +64,12 @@ class Line(Static):
 class StatusLine(Horizontal):
     """Position at the left in a small widget of its own: it changes with every key, the rest does not."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._left: Sequence[Content] = ()
+        self._right: Sequence[Content] = ()
+        self._working: list[str] = []
+
     def compose(self) -> ComposeResult:
         yield Line(id="status-position")
         yield Line(id="status-rest")
@@ -75,13 +84,49 @@ class StatusLine(Horizontal):
         position.show(Content(text))
 
     def show_parts(self, left: Sequence[Content], right: Sequence[Content] = ()) -> None:
-        self.query_one("#status-rest", Line).show(
-            Content(SEPARATOR).join(left), Content.assemble(Content(SEPARATOR).join(right), " ")
-        )
+        self._left, self._right = left, right
+        self._show()
+
+    def _show(self) -> None:
+        # What one waits for stands first.
+        left = [*(Content.styled(what, "$live") for what in self._working[-1:]), *self._left]
+        for line in self.query("#status-rest").results(Line):
+            line.show(Content(SEPARATOR).join(left), Content.assemble(Content(SEPARATOR).join(self._right), " "))
+
+    @contextmanager
+    def working(self, what: str) -> Generator[None]:
+        """Says what goes on inside, if it takes more than a moment."""
+
+        def say() -> None:
+            self._working.append(what)
+            self._show()
+
+        timer = self.set_timer(SLOW_SECONDS, say)
+        try:
+            yield
+        finally:
+            timer.stop()
+            if what in self._working:
+                self._working.remove(what)
+                self._show()
+
+    @property
+    def is_working(self) -> bool:
+        """Whether it says that something goes on."""
+        return bool(self._working)
 
     @property
     def plain(self) -> str:
         return " ".join(line.plain for line in self.query(Line))
+
+
+@contextmanager
+def working(node: Widget, what: str) -> Generator[None]:
+    """`StatusLine.working` of the screen of a node, if it has such a line."""
+    with ExitStack() as told:
+        for line in node.screen.query(StatusLine):
+            told.enter_context(line.working(what))
+        yield
 
 
 class KeyBar(Widget):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from textual import events
 from textual.widgets import Input
+
+from runicorn_tui.terminal import harmless
 
 
 class StillInput(Input):
@@ -10,3 +13,7 @@ class StillInput(Input):
 
     def on_mount(self) -> None:
         self.cursor_blink = False
+
+    def on_paste(self, event: events.Paste) -> None:
+        # What is typed holds no control characters.
+        event.text = harmless(next(iter(event.text.splitlines()), ""))

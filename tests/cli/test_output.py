@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runicorn_tui import output
+from runicorn_tui.numeral import Numeral
 from runicorn_tui.output import Column, Table, shortened, width
 
 
@@ -61,6 +62,10 @@ def test_width_counts_terminal_columns(text: str, columns: int) -> None:
 @given(st.text(), st.integers(min_value=1, max_value=40))
 def test_shortened_text_fits(text: str, columns: int) -> None:
     assert width(shortened(text, columns)) <= columns
+
+
+def test_a_number_without_room_has_fewer_digits() -> None:
+    assert shortened(Numeral("1.0017127e-06"), 9) == "1.0017e-6"
 
 
 def test_a_table_is_cut_on_a_terminal_only(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

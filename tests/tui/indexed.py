@@ -30,6 +30,7 @@ class Entry:
     created_at: float = NOW - 3600
     best_metric_name: str | None = None
     best_metric_value: float | None = None
+    best_metric_mode: str | None = None
     duration_seconds: float | None = None
     size_bytes: int | None = 1_000_000
     tags: tuple[str, ...] = ()
@@ -87,6 +88,7 @@ def add(store: Store, entries: list[Entry], *, root: Path, root_name: str | None
                 "updated_at": entry.created_at + (entry.duration_seconds or 0),
                 "best_metric_name": entry.best_metric_name,
                 "best_metric_value": entry.best_metric_value,
+                "best_metric_mode": entry.best_metric_mode,
                 "duration_seconds": entry.duration_seconds,
                 "size_bytes": entry.size_bytes,
                 "is_pinned": entry.is_pinned,

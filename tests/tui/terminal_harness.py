@@ -43,16 +43,21 @@ class Terminal:
     """One program in a pty of `columns` by `rows`; `deadline` seconds are the most that anything may take."""
 
     def __init__(
-        self, arguments: list[str], *, columns: int = 80, rows: int = 24, deadline: float = 30.0, **environ: str
+        self,
+        arguments: list[str],
+        *,
+        program: str = sys.executable,
+        columns: int = 80,
+        rows: int = 24,
+        deadline: float = 30.0,
+        **environ: str,
     ) -> None:
         self.deadline = deadline
         self.screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self.screen)
         self.received = bytearray()
         environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor", **environ}
-        self.process = pexpect.spawn(
-            sys.executable, arguments, dimensions=(rows, columns), env=environment, timeout=deadline
-        )
+        self.process = pexpect.spawn(program, arguments, dimensions=(rows, columns), env=environment, timeout=deadline)
         self.process.setecho(False)
 
     @classmethod
@@ -92,6 +97,11 @@ class Terminal:
     def paste(self, text: str) -> None:
         """What a terminal sends for pasted text."""
         self.process.send(f"\x1b[200~{text}\x1b[201~")
+
+    def resize(self, columns: int, rows: int) -> None:
+        """What a terminal does whose window is dragged."""
+        self.screen.resize(rows, columns)
+        self.process.setwinsize(rows, columns)
 
     def end(self) -> int:
         """Waits for the end of the program; its exit status."""

@@ -1,12 +1,8 @@
-"""The browser around its screens: watching roots, serving REST, ending."""
+"""The browser around its screens: help, answers that come late, ending."""
 
 from __future__ import annotations
 
-import socket
-import sys
-import tarfile
 import threading
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,97 +11,10 @@ from textual.worker import WorkerState
 
 from runicorn_db.store import Store
 from runicorn_db.sync_report import SyncProgress
-from runicorn_tui.app import RunicornApp, ServerHandle
+from runicorn_tui.app import RunicornApp
 from runicorn_tui.messages import SyncMoved
-from runicorn_tui.rest import make_server
-from runicorn_tui.settings import Settings
 from tests.tui import indexed
 from tests.tui.drive import DEADLINE, Browser, drive
-
-REAL_ROOTS = Path(__file__).parents[1] / "data" / "roots"
-
-
-def serving(store: Store, port: int = 0) -> ServerHandle:
-    return make_server(store, Settings(port=port), syncing=lambda: False)
-
-
-def test_it_reads_a_root_and_shows_what_it_finds(store: Store, tmp_path: Path) -> None:
-    with tarfile.open(REAL_ROOTS / "root-0.4.1.tar.gz") as archive:
-        archive.extractall(tmp_path, filter="data")
-    store.add_root(tmp_path / "root-0.4.1", "real")
-
-    async def script(browser: Browser) -> None:
-        await browser.until(lambda: len(browser.screen.table.rows) > 5)
-        await browser.until(lambda: "● live" in browser.text)
-        await browser.settle()
-
-    drive(store, script, watch=True, roots=("real",))
-
-
-def test_a_root_that_is_gone_is_told_where_the_rows_would_be(store: Store, tmp_path: Path) -> None:
-    (tmp_path / "root").mkdir()
-    store.add_root(tmp_path / "root")
-    (tmp_path / "root").rmdir()
-
-    async def script(browser: Browser) -> None:
-        await browser.until(lambda: "No experiments here yet." in browser.text)
-        assert str(tmp_path / "root") in browser.text
-
-    drive(store, script, watch=True, size=(160, 24))
-
-
-def test_w_starts_and_stops_the_rest_server(store: Store, tmp_path: Path) -> None:
-    indexed.add(store, indexed.varied(3), root=tmp_path / "root")
-
-    async def script(browser: Browser) -> None:
-        assert sys.getswitchinterval() == pytest.approx(0.0005)
-        await browser.press("W")
-        await browser.until(lambda: "http://127.0.0.1:" in browser.text)
-        url = next(word for word in browser.text.split() if word.startswith("http://"))
-        assert sys.getswitchinterval() == pytest.approx(0.005)
-        body = await browser.app.ask(lambda: urllib.request.urlopen(f"{url}/v2/experiments").read())
-        assert b'"total":3' in body.replace(b" ", b"")
-        await browser.press("W")
-        await browser.until(lambda: "http://" not in browser.text)
-        assert sys.getswitchinterval() == pytest.approx(0.0005)
-        with pytest.raises(OSError, match="refused"):
-            await browser.app.ask(lambda: urllib.request.urlopen(url))
-
-    drive(store, script, make_server=lambda: serving(store), size=(120, 24))
-    assert sys.getswitchinterval() == pytest.approx(0.005)
-
-
-def test_serve_starts_it_at_once_and_the_end_stops_it(store: Store) -> None:
-    found: list[str] = []
-
-    async def script(browser: Browser) -> None:
-        await browser.until(lambda: "http://127.0.0.1:" in browser.text)
-        found.extend(word for word in browser.text.split() if word.startswith("http://"))
-        assert sys.getswitchinterval() == pytest.approx(0.005)
-
-    drive(store, script, make_server=lambda: serving(store), serve=True, size=(120, 24))
-    with pytest.raises(OSError, match="refused"):
-        urllib.request.urlopen(found[0])
-
-
-def test_a_port_in_use_is_a_notice(store: Store) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-
-        async def script(browser: Browser) -> None:
-            await browser.press("W")
-            await browser.until(lambda: bool(browser.notices))
-            assert browser.notices[0].startswith("REST server: ")
-
-        drive(store, script, make_server=lambda: serving(store, port))
-
-
-def test_without_a_server_w_says_so(store: Store) -> None:
-    async def script(browser: Browser) -> None:
-        await browser.press("W")
-        assert browser.notices == ["No REST server can be started from here."]
-
-    drive(store, script)
 
 
 def test_help_shows_the_keys_of_the_screen_it_was_asked_on(store: Store) -> None:
@@ -119,6 +28,30 @@ def test_help_shows_the_keys_of_the_screen_it_was_asked_on(store: Store) -> None
         assert "no experiments" in browser.text
 
     drive(store, script)
+
+
+@pytest.mark.parametrize("size", [(40, 10), (80, 24)])
+def test_help_says_how_to_scroll_and_to_close_it_and_both_do(store: Store, size: tuple[int, int]) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("question_mark")
+        assert "↑ ↓ PgUp PgDn scroll  esc close" in browser.lines[-2]
+        before = browser.text
+        await browser.press("pagedown")
+        assert browser.text != before
+        assert "esc close" in browser.lines[-2]
+        await browser.press("escape")
+        assert "no experiments" in browser.text.lower()
+
+    drive(store, script, size=size)
+
+
+def test_help_that_is_seen_as_a_whole_says_only_how_to_close_it(store: Store) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("X", "question_mark")
+        assert "esc close" in browser.text
+        assert "scroll" not in browser.text
+
+    drive(store, script, size=(160, 50))
 
 
 def test_quitting_while_the_index_is_asked_ends_soon(store: Store, tmp_path: Path) -> None:
@@ -140,9 +73,6 @@ def test_q_while_roots_are_read_says_so_and_asks(four_hundred: Store) -> None:
         assert "reading lab [/]: 12/500" in browser.text
         await browser.press("escape")
         assert browser.current == "vit_b_lr1e-2_s0"
-        await browser.press("q")
-        browser.app.post_message(SyncMoved(None))
-        await browser.until(lambda: "Still at work" not in browser.text)
         browser.app.post_message(SyncMoved(SyncProgress(root="lab", phase="list", done=12, total=500)))
         await browser.press("ctrl+c")
         assert "reading lab: 12/500" in browser.text
@@ -151,6 +81,21 @@ def test_q_while_roots_are_read_says_so_and_asks(four_hundred: Store) -> None:
         await browser.until(lambda: not browser.app.is_running)
 
     drive(four_hundred, script)
+
+
+def test_the_question_stays_from_one_part_of_a_sync_to_the_next_and_its_end_quits(four_hundred: Store) -> None:
+    async def script(browser: Browser) -> None:
+        browser.app.post_message(SyncMoved(SyncProgress(root="lab", phase="list", done=12, total=500)))
+        await browser.press("q")
+        for phase, done in (("list", 500), ("series", 0), ("series", 450), ("series", 500)):
+            browser.app.post_message(SyncMoved(SyncProgress(root="lab", phase=phase, done=done, total=500)))
+            await browser.pilot.pause()
+            assert "Still at work: quits at its end" in browser.text
+            assert browser.app.is_running
+        browser.app.post_message(SyncMoved(None))
+        await browser.until(lambda: not browser.app.is_running)
+
+    assert drive(four_hundred, script).return_code == 0
 
 
 @pytest.mark.parametrize("size", [(40, 10), (80, 24), (160, 50)])

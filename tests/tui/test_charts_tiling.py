@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +18,32 @@ def test_as_many_charts_as_fit():
 def test_a_lone_chart_has_all_the_room():
     alone = tiling(1, 80, 20)
     assert (alone.columns, alone.rows, alone.width, alone.height) == (1, 1, 80, 20)
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "columns", "rows"),
+    [
+        (5, (118, 45), 2, 3),
+        (7, (118, 45), 3, 3),
+        (4, (118, 45), 2, 2),
+        (3, (118, 45), 2, 2),
+        (2, (118, 45), 1, 2),
+        (2, (158, 45), 2, 1),
+        (5, (80, 20), 3, 2),
+        (2, (80, 20), 2, 1),
+    ],
+)
+def test_charts_are_of_a_shape_that_can_be_read(count: int, size: tuple[int, int], columns: int, rows: int):
+    found = tiling(count, *size)
+    assert (found.columns, found.rows) == (columns, rows)
+
+
+@given(st.integers(1, 60), st.integers(80, 300), st.integers(20, 100))
+def test_no_column_and_no_row_is_empty(count: int, width: int, height: int):
+    found = tiling(count, width, height)
+    shown = min(count, found.capacity)
+    assert shown >= found.columns
+    assert shown > (found.rows - 1) * found.columns
 
 
 @given(st.integers(0, 2000), sizes, sizes)

@@ -2,16 +2,18 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from array import array
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from runicorn_db import series
 from runicorn_db.errors import QueryFailed
-from runicorn_db.query import ExperimentQuery
+from runicorn_db.query import ExperimentQuery, MetricsQuery, MetricTable
 from runicorn_db.store import Store
 from runicorn_db.sync import sync
 from runicorn_tui.app import RunicornApp
@@ -163,6 +165,27 @@ def compared(store: Store, script: Script, *, size: tuple[int, int] = (80, 24), 
     return drive(store, then, size=size, **options)
 
 
+class Counting(Store):
+    """Counts how often a series is asked for."""
+
+    asked: ClassVar[list[str]] = []
+
+    def series(self, query: MetricsQuery) -> MetricTable:
+        self.asked.append(query.experiment_id)
+        return super().series(query)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 50)])
+def test_a_screen_that_finds_its_size_reads_every_line_once(four: Sweep, size: tuple[int, int]) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.until(lambda: len(screen(browser)._compared.curves()) == 3)
+        assert len(Counting.asked) == len(set(Counting.asked)) == 3
+
+    Counting.asked.clear()
+    with Counting(four.store.path) as store:
+        compared(store, script, size=size)
+
+
 # How it looks.
 
 
@@ -174,6 +197,8 @@ def compared(store: Store, script: Script, *, size: tuple[int, int] = (80, 24), 
         ("_baseline", ["right", "b", "equals_sign"]),
         ("_scatter", ["P", *"optim.lr", "enter", "enter"]),
         ("_table", ["tab", "tab"]),
+        ("_pick", ["slash", *"a"]),
+        ("_write", ["w"]),
     ],
 )
 def test_screen(four: Sweep, golden: Golden, name: str, size: tuple[int, int], state: str, keys: list[str]) -> None:
@@ -501,7 +526,7 @@ def test_the_table_is_written_once_its_name_is_confirmed(
         document = json.loads((tmp_path / "here" / "comparison.json").read_text())
         assert [row["name"] for row in document["rows"]][:2] == ["accuracy", "accuracy"]
         assert all(row["differs"] for row in document["rows"])
-        assert browser.notices == ["comparison.json: 7 rows of 4 experiments"]
+        assert browser.notices == [f"{tmp_path / 'here' / 'comparison.json'}: 7 rows of 4 experiments"]
         await browser.press("w", "tab", "enter")
         assert "is there already: enter again replaces it" in browser.text
         before = (tmp_path / "here" / "comparison.json").stat().st_mtime_ns
@@ -545,3 +570,37 @@ def fill(store: Store, seqs: list[int], *, steps: int) -> None:
     packed = series.pack(batch)
     with store.database.writing() as connection:
         series.replace(connection, [(seq, packed) for seq in seqs])
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 10), (160, 30)])
+def test_a_legend_without_room_for_all_says_how_many_more_there_are(sweep: Sweep, size: tuple[int, int]) -> None:
+    for number in range(20):
+        sweep.run(f"vit_{number:02}", metrics=curves(5, 0.01 * (number + 1)))
+    sweep.index()
+
+    async def script(browser: Browser) -> None:
+        for place in range(20):
+            region = screen(browser).query_one(CompareLegend).region
+            said = [line[region.x : region.right] for line in browser.lines[region.y : region.bottom]]
+            names = re.findall(r"vit_\d\d", " ".join(said))
+            assert f"vit_{place:02}" in names
+            more = re.findall(r"\+(\d+) more", " ".join(said))
+            assert more == ([str(20 - len(names))] if len(names) < 20 else [])
+            await browser.press("right")
+
+    compared(sweep.store, script, size=size)
+
+
+def test_a_legend_that_is_just_full_shows_every_experiment(sweep: Sweep) -> None:
+    for number in range(6):
+        sweep.run(f"vit_{number:02}", metrics=curves(5, 0.01 * (number + 1)))
+    sweep.index()
+
+    async def script(browser: Browser) -> None:
+        await browser.press(*["right"] * 5)
+        region = screen(browser).query_one(CompareLegend).region
+        said = " ".join(browser.lines[region.y : region.bottom])
+        assert len(re.findall(r"vit_\d\d", said)) == 6
+        assert "more" not in said
+
+    compared(sweep.store, script)

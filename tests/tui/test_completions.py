@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -143,6 +144,25 @@ def test_fields_metrics_and_parameters_begin_a_term(store: Store, tmp_path: Path
     assert labels(store, "is:") == ["deleted", "pinned", "running", "missing"]
     assert labels(store, "has:tag") == ["tags"]
     assert labels(store, "@", {"old": "age>30d"}) == ["@old"]
+
+
+def test_values_of_a_parameter_are_offered_the_most_frequent_first(store: Store, tmp_path: Path) -> None:
+    set_to = ("sgd", "adam w", "adam w", "[/]\x1b")
+    entries = [
+        replace(entry, params={"Optimizer": value, "my lr": 0.5})
+        for entry, value in zip(indexed.numbered(4), set_to, strict=True)
+    ]
+    indexed.add(store, entries, root=tmp_path / "root")
+    assert labels(store, "param.optimizer:") == ["adam w", "[/]\\x1b", "sgd"]
+    assert labels(store, "param.Optimizer=S") == ["sgd"]
+    assert labels(store, '"param.my lr":') == ["0.5"]
+    assert labels(store, "param.nothing:") == []
+    words = FilterWords(store, dict)
+    written = [c.text for c in words.candidates(Begun(0, "", "", "param.optimizer"), Interrupt())]
+    assert written[0] == '"adam w"'
+    assert parse(f"param.optimizer:{written[1]}")[0].groups == (
+        (Param(param="optimizer", comparison="contains", values=("[/]\x1b",)),),
+    )
 
 
 def test_a_value_that_is_written_out_is_not_offered_again(four_hundred: Store) -> None:

@@ -111,7 +111,7 @@ def test_what_a_command_deleted_is_restored_from_the_trash(terminal: Terminal, i
     assert "command" in terminal.text
     terminal.press("r")
     terminal.until("restored, deleted")
-    assert "ago from command" in terminal.text
+    assert "from command" in terminal.text
     with Store(index) as store:
         assert store.find(ExperimentQuery(per_page=1)).total == 400
     terminal.press("escape")

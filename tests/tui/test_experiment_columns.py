@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from runicorn_db.named_values import NamedValue
-from runicorn_db.query import ORDER_FIELDS
+from runicorn_db.query import ORDER_FIELDS, Experiment
+from runicorn_tui.format import DASH
 from runicorn_tui.widgets.experiment_columns import (
     DEFAULT,
     FURTHER,
@@ -17,6 +21,7 @@ from runicorn_tui.widgets.experiment_columns import (
     order_name,
     order_of,
 )
+from runicorn_tui.widgets.line_layout import fit
 from tests.db.strategies import NAMED_VALUES
 
 ACC, LR = NamedValue("max", "acc"), NamedValue("param", "lr")
@@ -89,3 +94,26 @@ def test_every_order_has_a_column_that_shows_it() -> None:
     assert all(order_of(column_id_of(order)) == order for order in ORDER_FIELDS)
     assert order_of("tags") is None
     assert [column.id for column in columns(lambda: 0.0, FURTHER)] == list(FURTHER)
+
+
+@pytest.mark.parametrize("width", [9, 14])
+def test_a_long_number_keeps_its_exponent_in_a_narrow_column(width: int) -> None:
+    (column,) = columns(lambda: 0.0, [LR])
+    row = experiment(values={LR: 1.0017127e-06})
+    assert fit(column.text(row), width, is_right=True).strip() in ("1.0017e-6", "1.0017127e-06")
+
+
+def test_a_running_experiment_shows_the_time_so_far_and_its_best_as_not_final() -> None:
+    duration, best = columns(lambda: 0.0, ["duration", "best"])
+    running = experiment(status="running", created_at=100.0, started_at=160.0, updated_at=160.0 + 9420)
+    assert duration.text(running) == "2h 37m"
+    assert duration.text(replace(running, status="failed")) == DASH
+    assert callable(best.tone)
+    assert best.tone(running) == "muted"
+    assert best.tone(replace(running, status="finished")) == "plain"
+
+
+def experiment(**facts: Any) -> Experiment:
+    """With these facts, and as few others as there may be."""
+    least: dict[str, Any] = {"status": "finished", "created_at": 0.0, "updated_at": 0.0}
+    return Experiment(id="a", project="p", name="n", **{**least, **facts})

@@ -19,6 +19,8 @@ from runicorn_tui.app import RunicornApp
 from runicorn_tui.screens.confirm import ConfirmDelete
 from runicorn_tui.screens.experiment import VANISHED, ExperimentScreen
 from runicorn_tui.screens.experiments import ExperimentsScreen
+from runicorn_tui.screens.export import ExportScreen
+from runicorn_tui.terminal import shows
 from runicorn_tui.widgets.chart_pane import ChartPane
 from runicorn_tui.widgets.log_view import LogView
 from tests.tui.drive import Browser, drive, opened
@@ -91,6 +93,30 @@ def test_the_log_opens_at_its_first_line(store, run, golden):
     async def script(browser: Browser) -> None:
         await browser.press("4")
         golden("experiment_log", browser.text)
+
+    opened(store, script)
+
+
+@pytest.mark.parametrize(("page", "name"), [("2", "parameters"), ("4", "log")])
+def test_pages_with_much_room(store, run, golden, page, name):
+    async def script(browser: Browser) -> None:
+        await browser.press(page)
+        golden(f"{name}_160", browser.text)
+
+    opened(store, script, size=(160, 50))
+
+
+@pytest.mark.parametrize("is_ascii", [False, True], ids=["all", "ascii"])
+def test_a_hostile_log_is_only_text(store, tmp_path, golden, is_ascii):
+    lines = (*HOSTILE, "\x1b]0;title\x07", "\x1b[31mred\x1b[0m", "10%|█▌ | 1/10\r20%|██▏ | 2/10", "\udcff", "x" * 500)
+    write_run(tmp_path / "root", log="\n".join(lines).encode("utf-8", "surrogateescape"))
+    index(store, tmp_path / "root")
+    shows.is_ascii = is_ascii
+
+    async def script(browser: Browser) -> None:
+        await browser.press("4")
+        assert all(line.isprintable() for line in browser.lines)
+        golden("log_hostile_ascii" if is_ascii else "log_hostile", browser.text)
 
     opened(store, script)
 
@@ -262,6 +288,49 @@ def test_what_was_deleted_here_is_gone_from_the_list(store, run):
     drive(store, script)
 
 
+@pytest.mark.parametrize("page", "1235")
+def test_w_watches_it_where_no_page_takes_the_key(four_hundred: Store, page: str) -> None:
+    found = four_hundred.find(ExperimentQuery(per_page=100)).experiments
+    running = next(experiment.id for experiment in found if experiment.status == "running")
+
+    async def script(browser: Browser) -> None:
+        await browser.press(page, "w")
+        assert browser.notices[-1] == "Watching 1 running experiment, w stops"
+        assert browser.app.first_screen.table.watched == {running}
+        await browser.press("4", "w")
+        assert len(browser.notices) == 1
+
+    opened(four_hundred, script, id=running)
+
+
+@pytest.mark.parametrize("page", "25")
+def test_e_exports_it_where_no_page_takes_the_key(four_hundred: Store, page: str) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press(page, "e")
+        assert isinstance(browser.app.screen, ExportScreen)
+        assert "this one" in browser.text
+        await browser.press("escape", "1", "e")
+        assert not isinstance(browser.app.screen, ExportScreen)
+
+    opened(four_hundred, script)
+
+
+def test_p_pins_and_unpins_it(four_hundred: Store) -> None:
+    async def script(browser: Browser) -> None:
+        newest = browser.screen.table.current
+        assert newest is not None
+        for expected, said in ((True, "Pinned"), (False, "Unpinned"), (True, "Pinned")):
+            await browser.press("enter", "p")
+            assert four_hundred.get(newest.id).experiment.is_pinned is expected
+            assert browser.notices[-1] == said
+            await browser.press("escape")
+            row = browser.screen.table.current
+            assert row is not None
+            assert row.is_pinned is expected
+
+    drive(four_hundred, script)
+
+
 def test_y_copies_the_id_and_shows_it(store, run):
     async def script(browser: Browser) -> None:
         await browser.press("y")
@@ -346,7 +415,7 @@ def test_every_experiment_of_a_real_root_can_be_looked_at(store, tmp_path, versi
     drive(store, script)
 
 
-PAGES = {"2": "parameters", "4": "log", "5": "files"}
+PAGES = {"2": "parameters", "3": "charts", "4": "log", "5": "files"}
 
 
 @pytest.mark.parametrize("page", PAGES)

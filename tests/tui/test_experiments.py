@@ -135,6 +135,7 @@ def test_an_empty_result_says_how_to_get_out(four_hundred: Store) -> None:
     async def script(browser: Browser) -> None:
         await browser.press("slash")
         await browser.type("nothing is called so")
+        await browser.press("enter")
         assert "esc clears it" in browser.text
         assert browser.lines[0].rstrip().endswith("0 of 400")
 
@@ -228,6 +229,80 @@ def test_a_half_understood_filter_keeps_the_last_rows_and_never_acts(four_hundre
         assert not browser.screen.table.is_dimmed
         await browser.press("enter", "a")
         assert len(browser.marked) == 114
+
+    drive(four_hundred, script)
+
+
+def test_rows_stay_while_what_is_typed_matches_nothing_and_are_not_acted_on(four_hundred: Store) -> None:
+    async def script(browser: Browser) -> None:
+        table = browser.screen.table
+        await browser.press("slash")
+        await browser.type("status:failed")
+        await browser.type(" zzz")
+        assert table.is_dimmed
+        assert len(table.rows) == 114
+        assert browser.lines[0].rstrip().endswith("0 of 400")
+        assert "no match: last rows" in browser.text
+        screen, said = browser.screen, set[str]()
+        acts = (screen.action_delete, screen.action_export, screen.action_show_command)
+        for act in (table.action_mark_all, table.action_invert, *acts):
+            act()
+            await browser.settle()
+            said.update(browser.notices)
+        assert not browser.marked
+        assert len(browser.app.screen_stack) == 1
+        assert said == {
+            f"Cannot {act}: no experiment matches the filter"
+            for act in ("delete", "export", "show this list as a command line", "mark all", "invert")
+        }
+        await browser.press("enter")
+        assert "No experiment matches this filter" in browser.text
+        assert "no match: last rows" not in browser.text
+        await browser.press("a", "d", "e")
+        assert not browser.marked
+        assert len(browser.app.screen_stack) == 1
+        await browser.press("slash", *["backspace"] * 4)
+        await browser.until(lambda: not browser.screen.bar.is_waiting and len(table.rows) == 114)
+        assert not table.is_dimmed
+
+    drive(four_hundred, script)
+
+
+def test_the_last_good_rows_are_never_an_empty_step_on_the_way(four_hundred: Store) -> None:
+    async def script(browser: Browser) -> None:
+        table = browser.screen.table
+        await browser.press("slash")
+        await browser.type("prq")
+        assert "no match: last rows" in browser.text
+        await browser.press("backspace", "o")
+        await browser.type("ject:")
+        assert "filter unclear: last good rows" in browser.text
+        assert len(table.rows) == 400
+        assert browser.lines[0].rstrip().endswith(" 400")
+        # They are those of the filter that is listed again.
+        await browser.press("enter", "r")
+        assert len(table.rows) == 400
+        assert table.is_dimmed
+        await browser.press("slash")
+        await browser.type("nlp")
+        assert {row.project for index in range(9) if (row := table.rows.row(index))} == {"nlp"}
+        assert not table.is_dimmed
+
+    drive(four_hundred, script)
+
+
+def test_what_comes_to_match_while_it_is_typed_is_listed(four_hundred: Store) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("slash")
+        await browser.type("newcomer")
+        assert browser.screen.table.is_dimmed
+        listed = four_hundred.find(ExperimentQuery(per_page=1)).experiments
+        indexed.rename(four_hundred, listed[0].id, "newcomer")
+        with four_hundred.database.writing() as connection:
+            connection.execute("UPDATE search_text SET name = 'newcomer' WHERE name = ?", (listed[0].name.casefold(),))
+        browser.app.post_message(IndexChanged(SyncReport(changed=1)))
+        await browser.until(lambda: not browser.screen.table.is_dimmed)
+        assert browser.current == "newcomer"
 
     drive(four_hundred, script)
 
@@ -339,6 +414,32 @@ def test_changed_rows_are_updated_in_place_and_new_ones_only_announced(four_hund
     drive(four_hundred, script)
 
 
+def test_what_no_longer_matches_stays_and_is_announced(four_hundred: Store) -> None:
+    async def script(browser: Browser) -> None:
+        def end(count: int) -> None:
+            with four_hundred.database.writing() as connection:
+                connection.execute(
+                    "UPDATE experiment SET status = 'failed' WHERE seq IN"
+                    " (SELECT seq FROM experiment WHERE status = 'running' ORDER BY created_at DESC LIMIT ?)",
+                    (count,),
+                )
+            browser.app.post_message(IndexChanged(SyncReport(changed=count)))
+
+        await browser.press("slash", *"is", "colon", *"running", "enter")
+        listed = len(browser.screen.table.rows)
+        end(1)
+        await browser.until(lambda: "1 no longer matches: r" in browser.text)
+        assert "✗ failed" in browser.lines[2]
+        assert len(browser.screen.table.rows) == listed
+        end(2)
+        await browser.until(lambda: "3 no longer match: r" in browser.text)
+        await browser.press("r")
+        assert "no longer match" not in browser.text
+        assert len(browser.screen.table.rows) == listed - 3
+
+    drive(four_hundred, script)
+
+
 def test_a_first_sync_says_how_far_it_is_and_fills_the_list(store: Store, tmp_path: Path) -> None:
     async def script(browser: Browser) -> None:
         progress = SyncProgress(root="lab", phase="list", done=120, total=400)
@@ -407,6 +508,19 @@ def test_p_pins_and_unpins(four_hundred: Store) -> None:
         assert "◆" in browser.lines[2]
         await browser.press("p")
         assert not four_hundred.get(first.id).experiment.is_pinned
+
+    drive(four_hundred, script)
+
+
+def test_the_path_of_the_run_directory_is_copied_and_shown(four_hundred: Store) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("down", "Y")
+        current = browser.screen.table.current
+        assert current is not None
+        assert browser.app.clipboard == current.run_dir
+        assert browser.notices == [f"Copied {current.run_dir}"]
+        await browser.press("O", "enter", "Y")
+        assert "A group is under the cursor" in browser.notices[-1]
 
     drive(four_hundred, script)
 

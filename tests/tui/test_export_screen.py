@@ -70,7 +70,7 @@ def test_the_marked_ones_are_written_in_the_order_of_the_list(measured: Store, f
     async def script(browser: Browser) -> None:
         await browser.press("down", *["space"] * 3, "home", "e", "enter")
         assert isinstance(browser.app.screen, ExperimentsScreen)
-        assert browser.notices == ["experiments.csv: 3 rows of 3 experiments"]
+        assert browser.notices == [f"{folder / 'experiments.csv'}: 3 rows of 3 experiments"]
 
     drive(measured, script)
     assert [row["name"] for row in rows(folder / "experiments.csv")] == ["run 1", "run 2", "run 3"]
@@ -83,7 +83,7 @@ def test_all_that_match_with_all_columns(measured: Store, folder: Path) -> None:
         await browser.press("slash", *"acc>1", "enter")
         await browser.until(lambda: len(browser.screen.table.rows) == 9)
         await browser.press("S", "e", "c", "f", "f", "enter")
-        assert browser.notices == ["experiments.jsonl: 9 rows of 9 experiments"]
+        assert browser.notices == [f"{folder / 'experiments.jsonl'}: 9 rows of 9 experiments"]
 
     drive(measured, script)
     found = [json.loads(line) for line in (folder / "experiments.jsonl").read_text().splitlines()]
@@ -95,7 +95,7 @@ def test_all_that_match_with_all_columns(measured: Store, folder: Path) -> None:
 def test_the_one_under_the_cursor_alone(measured: Store, folder: Path) -> None:
     async def script(browser: Browser) -> None:
         await browser.press("end", "e", "w", "f", "f", "f", "enter")
-        assert browser.notices == ["experiments.parquet: 1 row of 1 experiment"]
+        assert browser.notices == [f"{folder / 'experiments.parquet'}: 1 row of 1 experiment"]
 
     drive(measured, script)
     assert pyarrow.parquet.read_table("experiments.parquet")["name"].to_pylist() == ["run 29"]
@@ -107,7 +107,7 @@ def test_series_are_a_row_for_each_step(store: Store, tmp_path: Path, folder: Pa
 
     async def script(browser: Browser) -> None:
         await browser.press("e", "r", "enter")
-        assert browser.notices == ["series.csv: 50 rows of 1 experiment"]
+        assert browser.notices == [f"{folder / 'series.csv'}: 50 rows of 1 experiment"]
 
     drive(store, script)
     found = rows(folder / "series.csv")
@@ -125,8 +125,9 @@ def test_a_file_that_is_there_is_replaced_only_after_a_yes(measured: Store, fold
         assert is_open(browser)
         await browser.press("y")
         assert (folder / "experiments.csv").read_text() == "mine"
-        await browser.press("enter", "y")
-        assert browser.notices == ["experiments.csv: 30 rows of 30 experiments"]
+        await browser.press("enter")
+        await browser.press("y")
+        assert browser.notices == [f"{folder / 'experiments.csv'}: 30 rows of 30 experiments"]
 
     drive(measured, script)
     assert len(rows(folder / "experiments.csv")) == 30
@@ -254,6 +255,41 @@ def test_escape_stops_and_leaves_no_file(
         assert not is_open(browser)
 
     drive(store, script)
+
+
+def test_q_while_it_writes_asks_first(
+    store: Store, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    indexed.add(store, indexed.numbered(3000), root=tmp_path / "root")
+    has_begun, may_go_on, slow = held_up(store)
+
+    async def script(browser: Browser) -> None:
+        await browser.press("e")
+        monkeypatch.setattr(store, "rows", slow)
+        monkeypatch.setattr("runicorn_tui.screens.export._STEP_SECONDS", 0.0)
+        await browser.pilot.press("enter")
+        await browser.until(has_begun.is_set)
+        await browser.pilot.press("q")
+        await browser.until(lambda: "exporting: 0 of 3,000 experiments; a part is not kept" in browser.text)
+        await browser.pilot.press("escape")
+        await browser.until(lambda: is_open(browser))
+        assert len(os.listdir(folder)) == 1
+        await browser.pilot.press("q")
+        await browser.until(lambda: "Still at work" in browser.text)
+        may_go_on.set()
+        await browser.until(lambda: not browser.app.is_running)
+
+    drive(store, script)
+    assert len(rows(folder / "experiments.csv")) == 3000
+
+
+def test_q_closes_the_dialog_while_nothing_is_written(measured: Store, folder: Path) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("e", "q")
+        assert isinstance(browser.app.screen, ExperimentsScreen)
+
+    drive(measured, script)
+    assert os.listdir(folder) == []
 
 
 def test_the_end_of_the_program_leaves_a_whole_file_or_none(

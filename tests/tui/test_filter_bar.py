@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -214,17 +215,63 @@ def test_a_half_understood_filter_is_underlined_and_refuses_every_act(four_hundr
         underlined = "".join(s.text for s in line if s.style is not None and s.style.underline)
         assert underlined == "foo"
         assert browser.lines[1].index("^^^") == browser.lines[0].index("foo")
-        await browser.press("enter", "a", "d", "e", "t")
-        assert len(browser.app.screen_stack) == 1
-        assert not browser.marked
-        assert [notice.partition(" while")[0] for notice in browser.notices] == [
-            "Cannot mark all",
-            "Cannot delete",
-            "Cannot export",
-            "Cannot change tags",
-        ]
+        await browser.press("enter")
+        for key, what in (("a", "mark all"), ("d", "delete"), ("e", "export"), ("t", "change tags")):
+            await browser.press(key)
+            assert len(browser.app.screen_stack) == 1
+            assert not browser.marked
+            assert browser.notices[-1].partition(" while")[0] == f"Cannot {what}"
 
     drive(four_hundred, script)
+
+
+@pytest.mark.parametrize(
+    ("text", "last"),
+    [("optimizer:adam", "for a text; a metric takes a number"), ("foo:bar baz>", "takes a number  (+1 more)")],
+)
+def test_a_reason_that_needs_more_than_a_line_is_whole(four_hundred: Store, text: str, last: str) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("slash")
+        await browser.type(text)
+        field = text.partition(":")[0]
+        assert browser.lines[1].index("^" * len(field)) == browser.lines[0].index(field)
+        assert f"write param.{text.split()[0]} for a parameter" in browser.lines[2]
+        assert browser.lines[3].rstrip().endswith(last)
+
+    drive(four_hundred, script)
+
+
+def test_a_reason_longer_than_its_lines_is_cut_with_an_ellipsis_before_how_many_more(four_hundred: Store) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("slash")
+        await browser.type(f"{'f' * 60}:bar baz>")
+        assert browser.lines[3].rstrip().endswith("…  (+1 more)")
+
+    drive(four_hundred, script)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (160, 50)])
+def test_a_filter_by_a_metric_that_is_a_parameter_says_what_to_write(
+    store: Store, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    entries = [replace(entry, params={"lr": 0.01}, metrics={"acc": 1.0}) for entry in indexed.numbered(3)]
+    indexed.add(store, entries, root=tmp_path / "root")
+
+    async def script(browser: Browser) -> None:
+        await browser.press("slash")
+        await browser.type("lr<1e-3")
+        assert browser.lines[1].rstrip() == " no metric is called lr, but a parameter is: write param.lr<0.001"
+        # It is understood: nothing matches.
+        await browser.press("enter")
+        assert "No experiment matches this filter" in browser.text
+        await browser.press("escape")
+        assert "no metric" not in browser.text
+        await browser.press("slash")
+        await browser.type("acc>0")
+        assert "no metric" not in browser.text
+        assert "run 2" in browser.text
+
+    drive(store, script, size=size)
 
 
 # Keys that come in one burst.

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
 
-from runicorn_db.query import AnnotatePreview, Batch, DeletePreview, ExperimentDetail, Page, Snapshot
+from runicorn_db.outcomes import AnnotatePreview, Batch, DeletePreview, PurgePreview, PurgeRecord
+from runicorn_db.query import ExperimentDetail, ExperimentQuery, MetricsQuery, MetricTable, Page, Snapshot
 from runicorn_db.store import Store
 from runicorn_tui.state import Memory
 from tests.tui import indexed
@@ -160,29 +162,72 @@ class Waiting(Store):
         assert self.answers.wait(30)
         return super().batches(limit)
 
+    def batch_snapshot(self, batch_id: int) -> Snapshot:
+        assert self.answers.wait(30)
+        return super().batch_snapshot(batch_id)
+
+    def purges(self, limit: int = 100) -> list[PurgeRecord]:
+        assert self.answers.wait(30)
+        return super().purges(limit)
+
+    def preview_purge(self, *arguments: Any, **named: Any) -> PurgePreview:
+        assert self.answers.wait(30)
+        return super().preview_purge(*arguments, **named)
+
+    def series(self, query: MetricsQuery) -> MetricTable:
+        assert self.answers.wait(30)
+        return super().series(query)
+
+    def root_names(self) -> dict[str, str]:
+        assert self.answers.wait(30)
+        return super().root_names()
+
+
+def delete_four(store: Store) -> None:
+    """One deletion in the trash."""
+    store.delete(store.id_list(store.ids(ExperimentQuery()))[5:9], source="cli", reason="old")
+    with store.database.writing() as connection:
+        connection.execute("UPDATE batch SET created_at = ?", (indexed.NOW,))
+
 
 @pytest.mark.parametrize(
-    ("name", "keys"),
+    ("name", "before", "keys"),
     [
-        ("confirm", ["d"]),
-        ("tags", ["t"]),
-        ("experiment", ["enter"]),
-        ("trash", ["X"]),
-        ("compare", ["space", "space", "c"]),
+        ("confirm", [], ["d"]),
+        ("tags", [], ["t"]),
+        ("experiment", [], ["enter"]),
+        ("charts", ["end", "enter"], ["3"]),
+        ("trash", [], ["X"]),
+        ("trash_inside", ["X"], ["enter"]),
+        ("journal", ["X"], ["J"]),
+        ("purge", ["X", "enter"], ["P"]),
+        ("compare", [], ["space", "space", "c"]),
+        ("export", [], ["e"]),
+        ("write_comparison", ["space", "space", "c"], ["w"]),
     ],
 )
-def test_screen_that_waits_for_the_store(four_hundred: Store, golden: Golden, name: str, keys: list[str]) -> None:
+def test_screen_that_waits_for_the_store(
+    four_hundred: Store, golden: Golden, name: str, before: list[str], keys: list[str]
+) -> None:
     async def script(browser: Browser) -> None:
         store = browser.app.store
         assert isinstance(store, Waiting)
+        for key in before:
+            await browser.press(key)
+        depth = len(browser.app.screen_stack)
         store.answers.clear()
         for key in keys:
             await browser.pilot.press(key)
-        await browser.until(lambda: len(browser.app.screen_stack) == 2)
+        await browser.until(lambda: len(browser.app.screen_stack) > depth or name == "charts")
         golden(f"{name}_loading", browser.text)
         store.answers.set()
         await browser.settle()
 
+    if name == "charts":
+        with_metrics = indexed.Entry(id="20240101_000000_000000", name="oldest", created_at=1e9, metrics={"loss": 0.5})
+        indexed.add(four_hundred, [with_metrics], root=four_hundred.path.parent / "metrics")
+    if "X" in before:
+        delete_four(four_hundred)
     waiting = Waiting(four_hundred.path)
     with waiting:
         waiting.answers.set()
@@ -194,8 +239,15 @@ def test_screen_that_waits_for_the_store(four_hundred: Store, golden: Golden, na
     [
         ("experiments", "experiment", ["r"]),
         ("trash", "batch", ["X"]),
+        ("trash_inside", "experiment", ["X", "enter"]),
+        ("journal", "purge", ["X", "J"]),
+        ("purge", "experiment", ["X", "P"]),
         ("experiment", "experiment", ["enter", "2", "r"]),
+        ("experiment_first", "experiment", ["enter"]),
         ("compare", "experiment", ["space", "space", "c", "r"]),
+        ("compare_first", "metric", ["space", "space", "c"]),
+        ("export", "root", ["e"]),
+        ("write_comparison", "root", ["space", "space", "c", "w"]),
         ("confirm", "experiment", ["d"]),
         ("tags", "experiment", ["t"]),
     ],
@@ -204,12 +256,41 @@ def test_screen_over_an_index_that_broke(
     four_hundred: Store, golden: Golden, name: str, table: str, keys: list[str]
 ) -> None:
     async def script(browser: Browser) -> None:
-        await browser.press(*keys[:-1])
+        for key in keys[:-1]:
+            await browser.press(key)
         with closing(sqlite3.connect(four_hundred.path)) as connection:
             connection.execute(f"ALTER TABLE {table} RENAME TO gone")
         await browser.press(keys[-1])
         golden(f"{name}_error", browser.text)
 
+    if "X" in keys:
+        delete_four(four_hundred)
+    drive(four_hundred, script)
+
+
+# What is empty.
+
+
+@pytest.mark.parametrize(
+    ("name", "keys"),
+    [
+        ("trash_inside", ["X", "enter", "a", "r"]),
+        ("trash_emptied", ["X", "r", "h"]),
+        ("journal", ["X", "J"]),
+        ("compare", ["slash", *"keep", "enter", "space", "space", "c"]),
+        ("compare_table", ["slash", *"keep", "enter", "space", "space", "c", "tab", "tab"]),
+        ("compare_pick", ["slash", *"keep", "enter", "space", "space", "c", "slash", *"zzz"]),
+    ],
+)
+def test_screen_that_has_nothing_to_show(four_hundred: Store, golden: Golden, name: str, keys: list[str]) -> None:
+    async def script(browser: Browser) -> None:
+        for key in keys:
+            await browser.press(key)
+        golden(f"{name}_empty", browser.text)
+
+    same = indexed.numbered(2, project="keep")
+    indexed.add(four_hundred, same, root=four_hundred.path.parent / "same")
+    delete_four(four_hundred)
     drive(four_hundred, script)
 
 
@@ -224,6 +305,57 @@ def test_hostile_names_in_the_trash_and_beside_each_other(
         golden(f"overview_hostile_{size[0]}", browser.text.split("\n directory")[0])
         await browser.press("escape", "F")
         golden(f"saved_filters_empty_{size[0]}", browser.text)
+
+    drive(hostile, script, size=size)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_hostile_names_in_the_trash_and_in_what_is_removed_for_good(
+    hostile: Store, golden: Golden, size: tuple[int, int]
+) -> None:
+    everything = hostile.id_list(hostile.ids(ExperimentQuery()))
+    hostile.delete(everything[:12], source="cli", reason="[/]\x1b[2J\u202e", query="name:'[@click=app.quit]x'")
+    hostile.delete(everything[12:], source="api", reason="日本" * 40)
+    with hostile.database.writing() as connection:
+        connection.execute("UPDATE batch SET created_at = ? + id", (indexed.NOW - 60,))
+
+    async def script(browser: Browser) -> None:
+        await browser.press("X")
+        golden(f"trash_hostile_{size[0]}", browser.text)
+        await browser.press("down")
+        await browser.press("enter")
+        golden(f"trash_inside_hostile_{size[0]}", browser.text)
+        assert all(line.replace("\u200d", "").isprintable() for line in browser.lines)
+
+    drive(hostile, script, size=size)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_hostile_names_of_files_that_are_written(
+    hostile: Store, golden: Golden, size: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    # As it is pasted: an ESC byte becomes what one can see.
+    name = "[@click=app.quit]x\\x1b[2J.csv"
+    (tmp_path / name).write_text("mine")
+
+    async def script(browser: Browser) -> None:
+        await browser.press("a", "e", "n", "ctrl+u")
+        browser.app.post_message(events.Paste("[@click=app.quit]x\x1b[2J.csv\nsecond"))
+        await browser.settle()
+        await browser.press("enter")
+        await browser.press("enter")
+        golden(f"export_hostile_{size[0]}", browser.text)
+        await browser.press("escape", "escape", "U", "space", "space")
+        await browser.press("c")
+        await browser.press("w")
+        await browser.press("ctrl+u")
+        browser.app.post_message(events.Paste("[@click=app.quit]x\x1b[2J.csv\nsecond"))
+        await browser.settle()
+        await browser.press("enter")
+        golden(f"write_comparison_hostile_{size[0]}", browser.text)
+        assert all(line.replace("\u200d", "").isprintable() for line in browser.lines)
+        assert (tmp_path / name).read_text() == "mine"
 
     drive(hostile, script, size=size)
 

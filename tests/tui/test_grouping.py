@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from textual.strip import Strip
 
+from runicorn_db.database import Interrupt
+from runicorn_db.errors import Interrupted
 from runicorn_db.filter_language import parse
 from runicorn_db.groups import MOST_GROUPS, Group, GroupBy, GroupMembers, Groups
 from runicorn_db.query import ExperimentQuery
@@ -25,7 +29,7 @@ from runicorn_tui.widgets.group_columns import group_columns
 from runicorn_tui.widgets.grouped_table import GroupedTable
 from runicorn_tui.widgets.line_layout import Column
 from tests.tui import indexed
-from tests.tui.drive import Browser, drive
+from tests.tui.drive import DEADLINE, Browser, drive
 from tests.tui.terminal_harness import Terminal
 from tests.tui.test_golden import HOSTILE
 
@@ -173,6 +177,20 @@ def test_escape_clears_a_filter_that_matches_nothing_before_it_leaves_the_groups
     drive(four_hundred, script)
 
 
+def test_groups_stay_while_what_is_typed_matches_nothing(four_hundred: Store) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press(*by("status"))
+        before = group_lines(browser)
+        await browser.press("slash")
+        await browser.type("zzz")
+        assert group_lines(browser) == before
+        assert browser.screen.table.is_dimmed
+        await browser.press("enter")
+        assert "No experiment matches this filter" in browser.text
+
+    drive(four_hundred, script)
+
+
 def test_this_list_as_a_command_line_is_in_groups_too(four_hundred: Store) -> None:
     async def script(browser: Browser) -> None:
         await browser.press("s", *by("project"), "colon", *"cli", "enter")
@@ -215,6 +233,21 @@ def test_an_experiment_with_two_tags_counts_in_both_and_it_is_said(four_hundred:
         assert browser.lines[0].rstrip().endswith(" 400")
 
     drive(four_hundred, script, size=(100, 24))
+
+
+def test_the_titles_of_groups_say_nothing_of_the_order_of_experiments(four_hundred: Store) -> None:
+    async def script(browser: Browser) -> None:
+        table = browser.screen.table
+        await browser.press(*["s"] * 6, *by("project"))
+        assert table.order == ("size", True)
+        assert "size ↓" in status(browser)
+        assert browser.lines[1].split() == ["project", "count", "best", "metric", "status", "size", "latest"]
+        await browser.press("enter", "down")
+        assert "↓ size" in browser.lines[1]
+        await browser.press("left_square_bracket")
+        assert "↓" not in browser.lines[1]
+
+    drive(four_hundred, script, size=(120, 24))
 
 
 # Folding.
@@ -371,10 +404,11 @@ def test_below_a_group_stand_its_experiments_in_the_order_of_the_list(
                 per_page=18,
             )
             expected = [row.name for row in four_hundred.find(query).experiments]
-            assert [line[4:30].split()[0] for line in browser.lines[3:21]] == expected
+            first = next(at for at, line in enumerate(browser.lines) if line.startswith("▾")) + 1
+            assert [line[4:30].split()[0] for line in browser.lines[first : first + 18]] == expected
             await browser.press("S")
 
-    drive(four_hundred, script, size=(100, 24))
+    drive(four_hundred, script, size=(100, 26))
 
 
 # Marking.
@@ -602,6 +636,129 @@ def test_what_changes_within_a_group_is_said_on_its_line(four_hundred: Store) ->
     drive(four_hundred, script)
 
 
+def test_only_the_lines_of_groups_that_changed_are_painted(
+    four_hundred: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    painted: list[int] = []
+    draw = GroupedTable.draw_line
+
+    def draw_line(table: GroupedTable, index: int, *args: object, **options: object) -> Strip:
+        painted.append(index)
+        return draw(table, index, *args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(GroupedTable, "draw_line", draw_line)
+
+    async def script(browser: Browser) -> None:
+        await browser.press(*by("project"))
+        painted.clear()
+        browser.app.post_message(IndexChanged(SyncReport(changed=1)))
+        await browser.settle()
+        assert painted == []
+        with four_hundred.database.writing() as connection:
+            newest = "(SELECT max(seq) FROM experiment WHERE project = 'audio')"
+            connection.execute(f"UPDATE experiment SET size_bytes = 5e12 WHERE seq = {newest}")
+        browser.app.post_message(IndexChanged(SyncReport(changed=1)))
+        await browser.settle()
+        assert painted == [1]
+        assert "5.0 TB" in group_lines(browser)[1]
+
+    drive(four_hundred, script)
+
+
+class Looking(Store):
+    """Says which groups were looked at, and answers only while it may."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.interrupts: list[Interrupt | None] = []
+        self.answers = threading.Event()
+
+    def groups(self, query: ExperimentQuery, by: GroupBy, *, interrupt: Interrupt | None = None) -> Groups:
+        self.interrupts.append(interrupt)
+        assert self.answers.wait(DEADLINE)
+        return super().groups(query, by, interrupt=interrupt)
+
+
+@pytest.fixture
+def looking(tmp_path: Path) -> Iterator[Looking]:
+    store = Looking(tmp_path / "index.db")
+    with store:
+        indexed.add(store, indexed.varied(60), root=tmp_path / "root")
+        yield store
+
+
+def test_changes_during_a_look_at_the_groups_are_one_more_look(looking: Looking) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press(*by("status"))
+        for number in range(3):
+            with looking.database.writing() as connection:
+                connection.execute("UPDATE experiment SET size_bytes = ?", (10**number,))
+            browser.app.post_message(IndexChanged(SyncReport(changed=60)))
+            await browser.until(lambda: len(looking.interrupts) == 1)
+        looking.answers.set()
+        await browser.settle()
+        assert len(looking.interrupts) == 2
+        count = int(group_lines(browser)[0].split()[3])
+        assert f" {count / 10:.1f} kB " in group_lines(browser)[0]
+
+    drive(looking, script)
+
+
+def test_groups_that_take_long_to_look_at_are_left_alone_for_longer(
+    looking: Looking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rests: list[float] = []
+    sleep = asyncio.sleep
+
+    async def rest(seconds: float) -> None:
+        rests.append(seconds)
+        await sleep(0)
+
+    async def script(browser: Browser) -> None:
+        await browser.press(*by("status"))
+        monkeypatch.setattr("runicorn_tui.screens.grouping.asyncio.sleep", rest)
+        began = time.monotonic()
+        browser.app.post_message(IndexChanged(SyncReport(changed=1)))
+        await browser.until(lambda: len(looking.interrupts) == 1 and time.monotonic() > began + 0.2)
+        looking.answers.set()
+        browser.app.post_message(IndexChanged(SyncReport(changed=1)))
+        await browser.until(lambda: len(looking.interrupts) == 2)
+        await browser.settle()
+        rests_of_looks = [seconds for seconds in rests if seconds > 1 or seconds < 0]
+        assert rests_of_looks[0] < 0
+        assert rests_of_looks[1] > 2
+        # What is listed anew is looked at without a rest.
+        await browser.press("r")
+        rests.clear()
+        browser.app.post_message(IndexChanged(SyncReport(changed=1)))
+        await browser.until(lambda: len(looking.interrupts) == 3)
+        assert min(rests) < 0
+
+    drive(looking, script)
+
+
+@pytest.mark.parametrize("key", ["O", "r", "s"])
+def test_another_list_takes_the_look_at_the_groups_back(looking: Looking, key: str) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press(*by("status"))
+        browser.app.post_message(IndexChanged(SyncReport(changed=1)))
+        await browser.until(lambda: len(looking.interrupts) == 1)
+        (look,) = looking.interrupts
+        assert look is not None
+        look.check()
+        await browser.press(key)
+        with pytest.raises(Interrupted):
+            look.check()
+        looking.answers.set()
+        await browser.settle()
+        assert not browser.widget("#problem").display
+
+    try:
+        drive(looking, script)
+    finally:
+        looking.answers.set()
+
+
 def test_groups_are_there_again_at_the_next_start(four_hundred: Store, tmp_path: Path) -> None:
     file = tmp_path / "state" / "state.json"
 
@@ -640,6 +797,25 @@ def test_of_too_many_values_the_largest_are_listed_and_the_others_counted(store:
         assert len(browser.marked) == 1
 
     drive(store, script)
+
+
+def test_columns_of_groups_are_measured_in_a_thread(four_hundred: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[str] = []
+
+    def measured(groups: Groups, by: GroupBy, clock: Callable[[], float]) -> Sequence[Column[Group]]:
+        threads.append(threading.current_thread().name)
+        return group_columns(groups, by, clock)
+
+    monkeypatch.setattr("runicorn_tui.widgets.grouped_table.group_columns", measured)
+
+    async def script(browser: Browser) -> None:
+        await browser.press(*by("project"), "r", "S", "enter")
+        browser.app.post_message(IndexChanged(SyncReport(changed=1)))
+        await browser.settle()
+        assert len(threads) == 4
+        assert all(name.startswith("store") for name in threads)
+
+    drive(four_hundred, script)
 
 
 def test_groups_are_asked_for_in_a_thread(four_hundred: Store, monkeypatch: pytest.MonkeyPatch) -> None:

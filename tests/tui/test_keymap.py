@@ -211,6 +211,25 @@ def test_footer_help_and_sentences_tell_the_chosen_keys(four_hundred: Store, tmp
     drive(four_hundred, script, keymap=written(tmp_path, text))
 
 
+def test_empty_lists_and_dialogs_tell_the_chosen_keys(four_hundred: Store, tmp_path: Path) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("X")
+        await browser.press("J")
+        assert "f5 in the trash removes for good" in browser.text
+        await browser.press("escape", "escape")
+        await browser.press("e")
+        assert all(told in browser.text for told in ("f6 what ", "f7 rows ", "f8 format "))
+        await browser.press("f8")
+        assert "● JSON" in browser.text
+        await browser.press("escape", "space", "space")
+        await browser.press("c")
+        await browser.press("tab", "tab")
+        assert "f9 shows what is equal" in browser.text
+
+    text = 'purge = "f5"\nexport-what = "f6"\nexport-rows = "f7"\nexport-format = "f8"\ncompare-equal = "f9"'
+    drive(four_hundred, script, keymap=written(tmp_path, text))
+
+
 def test_letters_are_typed_whatever_they_were_chosen_for(four_hundred: Store, tmp_path: Path) -> None:
     async def script(browser: Browser) -> None:
         await browser.press("slash", "x", "u", "l", "x", "A")

@@ -53,6 +53,8 @@ HOMES: dict[keys.Scope, tuple[type, ...]] = {
     "export": (ExportScreen,),
     "experiments": (ExperimentsScreen,),
     "experiment": (ExperimentScreen,),
+    "watchable": (ExperimentScreen,),
+    "exportable": (ExperimentScreen,),
     "chart": (ChartPane,),
     "overview": (Overview,),
     "parameters": (ParameterPane,),

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
 from runicorn_tui import log_file
+from runicorn_tui.log_file import Block, LogFile
 from runicorn_tui.themes import themes
 from runicorn_tui.widgets.log_pane import FindInput, LogPane
 from runicorn_tui.widgets.log_view import EMPTY_LOG, NO_LOG, LogView
@@ -432,3 +435,61 @@ def test_what_is_looked_for_before_all_is_read_is_found_where_it_stands(read, mo
         await reader.until(lambda: "'needle' in line 20,002, 1 of 1" in reader.place)
 
     read(script, b"first\n")
+
+
+def test_while_it_searches_it_says_how_far_and_no_old_place(read, monkeypatch):
+    monkeypatch.setattr(log_file, "_BLOCK", 2000)
+    may_go_on = threading.Event()
+    block = LogFile.block
+
+    def slow(log: LogFile, first: int) -> Block:
+        if first > 100:
+            assert may_go_on.wait(DEADLINE)
+        return block(log, first)
+
+    async def script(reader: Reader) -> None:
+        await reader.press("slash", *"line", "space", "3", "enter")
+        assert "'line 3' in line 3, 1 of 111" in reader.place
+        monkeypatch.setattr(LogFile, "block", slow)
+        await reader.press("slash", *"xyz")
+        await reader.pilot.press("enter")
+        try:
+            await reader.until(lambda: "lines for 'xyz'" in reader.place)
+            await reader.pilot.press("G")
+            assert re.fullmatch(r" searched [\d,]+ of 999 lines for 'xyz'.*", reader.place)
+        finally:
+            may_go_on.set()
+        await reader.until(lambda: "'xyz' in line 999, 1 of 1" in reader.place)
+
+    read(script, numbered(998) + b"xyz\n")
+
+
+def test_a_match_is_told_only_while_it_is_on_screen(read):
+    log = numbered(300) + b"loss nan\n" + numbered(300)
+
+    async def script(reader: Reader) -> None:
+        await reader.press("e")
+        assert "error in line 301, 1 of 1" in reader.place
+        await reader.press("g")
+        assert reader.place == " lines 1 to 9 of 601"
+        await reader.press("n", "right_square_bracket")
+        assert "error in line 301, 1 of 1" in reader.place
+        await reader.press("pagedown", "pagedown")
+        assert "error" not in reader.place
+        await reader.press("pageup", "pageup")
+        assert "error in line 301, 1 of 1" in reader.place
+
+    read(script, log)
+
+
+def test_a_pattern_that_takes_too_long_is_not_told_where_another_was_found(read):
+    async def script(reader: Reader) -> None:
+        await reader.press("slash", *"line", "space", "2", "enter")
+        assert "'line 2' in line 2, 1 of 1" in reader.place
+        reader.pane.find("/(a|aa)+$/")
+        await reader.settle()
+        assert "This pattern takes too long" in reader.place
+        await reader.press("w", "w")
+        assert "'line 2' in line 2, 1 of 1" in reader.place
+
+    read(script, numbered(5) + b"a" * 200 + b"b\n")

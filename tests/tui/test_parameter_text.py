@@ -48,3 +48,11 @@ def test_the_first_parameters_take_two_lines_at_most():
     assert shown[1].endswith(" …")
     assert all(len(line) <= 60 and line.isprintable() for line in shown)
     assert [line.plain for line in first_parameters([], 60)] == [" parameters   —"]
+
+
+def test_the_first_parameters_are_whole_numbers_and_all():
+    many = leaves({f"weight_{number:02}": 1.0017127e-06 / 3**number for number in range(9)})
+    first, second = (line.plain for line in first_parameters(many, 60))
+    words = f"{first[14:]} {second[14:]}".removesuffix(" …").split()
+    assert list(zip(words[::2], words[1::2], strict=True)) == many[:2]
+    assert second.endswith(" …")

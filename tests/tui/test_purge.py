@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from textual import events
 
-from runicorn_db.query import ExperimentQuery, PurgeProgress
+from runicorn_db.outcomes import PurgeProgress
+from runicorn_db.query import ExperimentQuery
 from runicorn_db.store import Store
 from runicorn_db.sync import sync
 from runicorn_tui.screens.purge import ConfirmPurge

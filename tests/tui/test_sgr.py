@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runicorn_tui.ascii_glyphs import in_ascii
 from runicorn_tui.sgr import styled
+from runicorn_tui.terminal import shows
 
 
 def spans(line: str) -> list[tuple[str, str]]:
@@ -48,6 +50,13 @@ def test_what_hides_blinks_or_means_nothing_has_no_effect(line):
 )
 def test_everything_else_is_visible(line, shown):
     assert styled(line).plain == shown
+
+
+def test_where_only_ascii_is_shown_a_bar_stays_drawn_and_nothing_else_does() -> None:
+    shows.is_ascii = True
+    shown = styled("\x1b[32m 50%|███▌  | \x1b[0m━━╸ é日\x1b[2J\x9b\u202e").plain
+    assert shown == r" 50%|███▌  | ━━╸ \xe9\u65e5\x1b[2J\x9b\u202e"
+    assert in_ascii(shown) == r" 50%|###>  | === \xe9\u65e5\x1b[2J\x9b\u202e"
 
 
 @given(st.text(st.characters() | st.sampled_from("\x1b[;0123456789m]\x07\x9b"), max_size=80))

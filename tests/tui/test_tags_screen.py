@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from textual.events import Paste
 
-from runicorn_db.query import ChangeResult, ExperimentQuery
+from runicorn_db.outcomes import ChangeResult
+from runicorn_db.query import ExperimentQuery
 from runicorn_db.store import Store
 from runicorn_tui.screens.tags import TagsScreen
 from runicorn_tui.widgets.tag_input import TagInput

@@ -17,6 +17,7 @@ from runicorn_tui.terminal import (
     copying,
     harmless,
     knows_only_ascii,
+    mistakes_true_colors,
     passed_on,
     refusal,
     safe,
@@ -202,3 +203,24 @@ def test_tmux_copies_itself_and_screen_hands_it_on() -> None:
     assert plain == copying("a\udcff日", {"TMUX": "1"})
     assert base64.b64decode(plain.removeprefix("\x1b]52;c;").removesuffix("\a")).decode() == "a\\udcff日"
     assert copying("a", {"STY": "1.pts"}) == "\x1bP\x1b]52;c;YQ==\a\x1b\\"
+
+
+@given(st.text(max_size=600))
+def test_screen_is_handed_a_long_sequence_in_pieces_that_it_takes(text: str) -> None:
+    plain = copying(text, {})
+    pieces = copying(text, {"STY": "1.pts"}).removeprefix("\x1bP").removesuffix("\x1b\\").split("\x1b\\\x1bP")
+    assert "".join(pieces) == plain
+    assert max(len(piece.encode()) for piece in pieces) < 250
+
+
+@pytest.mark.parametrize(
+    ("environ", "mistakes"),
+    [
+        ({"TERM": "screen.xterm-256color", "COLORTERM": "truecolor"}, True),
+        ({"TERM": "screen-256color", "COLORTERM": "truecolor", "TMUX": "/tmp/s,1,0"}, False),
+        ({"TERM": "xterm-256color", "COLORTERM": "truecolor"}, False),
+        ({"TERM": "screen"}, False),
+    ],
+)
+def test_inside_of_screen_nothing_is_known_of_the_colours_around_it(environ: dict[str, str], mistakes: bool) -> None:
+    assert mistakes_true_colors(environ) == mistakes

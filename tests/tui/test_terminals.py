@@ -1,22 +1,13 @@
-"""The program in terminals of all sorts: a real pty, and tmux where there is one."""
+"""The program in terminals of all sorts, each a real pty."""
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
-from runicorn_db.query import ExperimentQuery
 from runicorn_db.store import Store
 from tests.tui.terminal_harness import Terminal
 
@@ -131,60 +122,3 @@ def test_a_dumb_terminal_gets_a_table_and_advice(start: Start) -> None:
     assert b"\x1b" not in terminal.received
     assert terminal.received.startswith(b"ID  ")
     assert b"TERM is 'dumb'" in terminal.received
-
-
-# tmux.
-
-
-@dataclass(frozen=True)
-class Tmux:
-    """A server of its own with one window of 80x24."""
-
-    socket: Path
-
-    def run(self, *arguments: str) -> str:
-        command = ["tmux", "-S", str(self.socket), *arguments]
-        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout
-
-    def until(self, text: str) -> None:
-        end = time.monotonic() + 60
-        while text not in self.run("capture-pane", "-p"):
-            assert time.monotonic() < end, self.run("capture-pane", "-p")
-
-
-@pytest.fixture
-def tmux(tmp_path: Path, toured: Store) -> Iterator[Tmux]:
-    if shutil.which("tmux") is None:
-        pytest.skip("tmux is not installed")
-    tmux = Tmux(tmp_path / "tmux")
-    # `new-window` later: a server without a window would end at once.
-    tmux.run("-f", "/dev/null", "-u", "new-session", "-d", "-x", "80", "-y", "24")
-    try:
-        tmux.run("set-option", "-s", "set-clipboard", "on")
-        environment = {**os.environ, "RUNICORN_TUI_WATCH": "0"}
-        given = [
-            word
-            for name in ("PYTHONPATH", "HOME", "RUNICORN_TUI_WATCH", "LANG")
-            for word in ("-e", f"{name}={environment[name]}")
-        ]
-        command = [sys.executable, "-m", "runicorn_tui", "--db", str(toured.path)]
-        tmux.run("new-window", *given, *command)
-        yield tmux
-        program = psutil.Process(int(tmux.run("display-message", "-p", "#{pane_pid}")))
-    finally:
-        tmux.run("kill-server")
-    # Its terminal is gone.
-    program.wait(60)
-
-
-def test_in_tmux_it_is_used_by_keys_and_copies_to_its_clipboard(tmux: Tmux, toured: Store) -> None:
-    tmux.until("tokenizer_ablation")
-    tmux.run("send-keys", "Down", "S-Down", "S-Up", "Space", "y")
-    tmux.until("Copied")
-    copied = tmux.run("show-buffer")
-    assert copied in {experiment.id for experiment in toured.find(ExperimentQuery()).experiments}
-    assert copied[:8] in tmux.run("capture-pane", "-p")
-    tmux.run("send-keys", "Enter")
-    tmux.until("1 Overview")
-    tmux.run("send-keys", "Escape")
-    tmux.until("space mark")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 from rich.color import Color as RichColor
+from rich.color import ColorSystem
 from rich.palette import Palette
 from textual.theme import Theme
 
@@ -36,6 +37,12 @@ def linear(color: Color) -> tuple[float, float, float]:
 def rgb(color: str | RichColor) -> Color:
     red, green, blue = (RichColor.parse(color) if isinstance(color, str) else color).get_truecolor()
     return red, green, blue
+
+
+def shown(theme: Theme, color: str) -> Color:
+    """A colour of a theme as the terminals show it that the theme is for."""
+    found = RichColor.parse(color)
+    return rgb(found.downgrade(ColorSystem.EIGHT_BIT) if theme in themes("256") else found)
 
 
 def contrast(one: Color, other: Color) -> float:
@@ -98,9 +105,9 @@ def test_every_text_on_every_screen_stands_out_from_its_background_in_every_them
     assert len(found) > 20
     faint = {
         (theme.name, pair, where, ratio)
-        for theme in (*themes("all"), *themes("sixteen"))
+        for theme in (*themes("all"), *themes("256"), *themes("sixteen"))
         for pair, where in found.items()
-        if (ratio := contrast(*(rgb(theme.variables[name]) for name in pair))) < LEAST_CONTRAST[theme.name]
+        if (ratio := contrast(*(shown(theme, theme.variables[name]) for name in pair))) < LEAST_CONTRAST[theme.name]
     }
     assert not faint
 
@@ -110,7 +117,7 @@ def names(colors: Colors) -> list[str]:
 
 
 def test_all_terminals_have_the_same_themes_but_those_without_colours() -> None:
-    assert names("all") == names("sixteen") == list(THEMES)
+    assert names("all") == names("256") == names("sixteen") == list(THEMES)
     assert len(names("none")) == 1
 
 
@@ -123,9 +130,9 @@ def test_on_a_terminal_of_sixteen_colours_nothing_else_is_asked_for(theme: Theme
     assert {rgb(color) for color in theme.variables.values()} <= sixteen
 
 
-@pytest.mark.parametrize("theme", themes("sixteen"), ids=lambda theme: theme.name)
-def test_the_chosen_completion_is_told_from_the_others_with_sixteen_colours(theme: Theme) -> None:
-    assert theme.variables["popup"] != theme.variables["cursor"]
+@pytest.mark.parametrize("theme", [*themes("256"), *themes("sixteen")], ids=lambda theme: theme.name)
+def test_the_chosen_completion_is_told_from_the_others_with_few_colours(theme: Theme) -> None:
+    assert shown(theme, theme.variables["popup"]) != shown(theme, theme.variables["cursor"])
 
 
 # Machado, Oliveira and Fernandes, 2009, for the whole loss of one kind of cone.
@@ -181,18 +188,20 @@ def nearest(colors: Sequence[Color], sight: Sequence[tuple[float, float, float]]
     )
 
 
-@pytest.mark.parametrize("theme", [*themes("all"), *themes("sixteen")], ids=lambda theme: theme.name)
+@pytest.mark.parametrize("theme", [*themes("all"), *themes("256"), *themes("sixteen")], ids=lambda theme: theme.name)
 def test_the_lines_of_a_chart_are_told_apart_and_from_the_background(theme: Theme) -> None:
-    colors = line_colors(theme)
-    background = rgb(str(theme.background))
+    colors = [shown(theme, RichColor.from_rgb(*color).name) for color in line_colors(theme)]
+    # That of the chart, and that of a legend.
+    behind = [shown(theme, theme.variables[name]) for name in ("background", "surface")]
     assert len(colors) >= 6
     assert nearest(colors) > 25
-    assert min(contrast(color, background) for color in colors) >= 3
+    assert min(contrast(color, other) for color in colors for other in behind) >= 4.5
 
 
 @pytest.mark.parametrize("sight", SIGHTS)
-def test_the_lines_are_told_apart_with_every_kind_of_colour_blindness(sight: str) -> None:
-    theme = next(theme for theme in themes("all") if theme.name == "colour-blind")
+@pytest.mark.parametrize("colors", ["all", "256"])
+def test_the_lines_are_told_apart_with_every_kind_of_colour_blindness(sight: str, colors: Colors) -> None:
+    theme = next(theme for theme in themes(colors) if theme.name == "colour-blind")
     assert nearest(line_colors(theme), SIGHTS[sight]) > 15
 
 

@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+import sqlite3
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from runicorn_db.outcomes import ChangeResult
 from runicorn_db.query import ExperimentQuery
 from runicorn_db.store import Store
+from runicorn_tui.screens.experiments import ExperimentsScreen
 from runicorn_tui.screens.report import FailuresScreen
 from runicorn_tui.screens.trash import DeletedScreen, DeletedTable, TrashScreen
 from runicorn_tui.widgets.line_table import LineTable
@@ -61,18 +67,75 @@ def test_r_restores_an_act_and_the_list_shows_it(ten: Store) -> None:
     everything = ids(ten)
     ten.delete(everything[:3], source="cli")
     ten.delete(everything[3:5], source="cli")
+    with ten.database.writing() as connection:
+        connection.execute("UPDATE batch SET created_at = ?", (time.time() - 7200,))
 
     async def script(browser: Browser) -> None:
         await browser.press("X")
         await browser.press("down", "r")
-        assert len(browser.notices) == 1
-        assert browser.notices[0].startswith("3 experiments restored, deleted ")
-        assert browser.notices[0].endswith(" ago from command")
+        assert browser.notices == ["3 experiments restored, deleted 2h ago from command"]
         assert "0 of 3" in browser.lines[3]
         await browser.press("escape")
         assert "/8" in browser.text
 
     drive(ten, script, clock=time.time)
+
+
+class SlowRestore(Store):
+    """Restores only when `may_go_on` is set."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.may_go_on = threading.Event()
+
+    def restore(self, *arguments: Any, **named: Any) -> ChangeResult:
+        assert self.may_go_on.wait(30)
+        return super().restore(*arguments, **named)
+
+    def restore_batch(self, batch_id: int) -> ChangeResult:
+        assert self.may_go_on.wait(30)
+        return super().restore_batch(batch_id)
+
+
+@pytest.mark.parametrize("keys", [("r", "escape"), ("enter", "r", "escape", "escape"), ("z", "escape")], ids=str)
+def test_a_screen_that_is_left_before_the_end_of_a_restoration_ends_nothing_and_the_list_shows_it(
+    ten: Store, keys: Sequence[str]
+) -> None:
+    async def script(browser: Browser) -> None:
+        store = browser.app.store
+        assert isinstance(store, SlowRestore)
+        await browser.press("space", "d", "y")
+        assert "/9" in browser.text
+        await browser.press("X")
+        for key in keys:
+            await browser.pilot.press(key)
+        await browser.until(lambda: isinstance(browser.app.screen, ExperimentsScreen))
+        await browser.until(lambda: "/9" in browser.text)
+        store.may_go_on.set()
+        await browser.settle()
+        assert "/10" in browser.text
+        assert any("restored" in notice for notice in browser.notices)
+
+    with SlowRestore(ten.path) as store:
+        drive(store, script)
+
+
+def test_what_cannot_be_restored_any_more_is_said_on_the_screen_below(ten: Store) -> None:
+    async def script(browser: Browser) -> None:
+        store = browser.app.store
+        assert isinstance(store, SlowRestore)
+        await browser.press("X")
+        for key in ("r", "escape"):
+            await browser.pilot.press(key)
+        with closing(sqlite3.connect(ten.path)) as connection:
+            connection.execute("ALTER TABLE batch RENAME TO gone")
+        store.may_go_on.set()
+        await browser.settle()
+        assert any("batch" in notice for notice in browser.notices)
+
+    ten.delete(ids(ten)[:3], source="cli")
+    with SlowRestore(ten.path) as store:
+        drive(store, script)
 
 
 def test_enter_lists_the_experiments_and_r_restores_one(ten: Store) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from array import array
+from collections.abc import Iterator
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -87,6 +89,54 @@ def test_every_line_is_a_group_or_one_of_its_experiments(made: tuple[list[int], 
     groups = [line for line, (kind, _) in enumerate(lines) if kind == "group"]
     assert [found.line(number) for number in range(len(groups))] == groups
     assert list(found.groups_between(0, len(lines))) == list(range(len(groups)))
+
+
+@given(TREES, st.lists(st.integers(0, 5), max_size=12))
+def test_after_folding_the_lines_are_those_of_a_tree_that_began_so(
+    made: tuple[list[int], set[int], int], folded: list[int]
+) -> None:
+    sizes, opened, more = made
+    found, _ = numbered(sizes, opened, more)
+    for group in (group for group in folded if group < len(sizes)):
+        is_open = group not in opened
+        opened = opened ^ {group}
+        # Said twice it is done once.
+        found.fold(group, is_open=is_open)
+        found.fold(group, is_open=is_open)
+        expected, lines = numbered(sizes, opened, more)
+        assert len(found) == len(expected)
+        assert [found.place(line) for line in range(len(lines))] == [expected.place(n) for n in range(len(lines))]
+        assert [found.line(n) for n in range(len(sizes))] == [expected.line(n) for n in range(len(sizes))]
+        assert [found.is_open(n) for n in range(len(sizes))] == [n in opened for n in range(len(sizes))]
+        assert found.has_open == any(n in opened for n in range(len(sizes)))
+
+
+class Counted(tuple[Group, ...]):
+    """Counts how often a group is looked at, by its number or one after the other."""
+
+    looks = 0
+
+    def __getitem__(self, index: Any) -> Any:
+        self.looks += 1
+        return super().__getitem__(index)
+
+    def __iter__(self) -> Iterator[Group]:
+        for one in super().__iter__():
+            self.looks += 1
+            yield one
+
+
+def test_folding_one_of_many_groups_looks_at_few() -> None:
+    groups = Counted(group(number, 3) for number in range(10_000))
+    opened: set[Value] = {(False, number) for number in range(0, 10_000, 1000)}
+    made = Tree(Groups(groups=groups, total=30_000), tuple(Snapshot() for _ in groups), "name", opened)
+    assert len(made) == 10_030
+    groups.looks = 0
+    for number in (3, 5000, 9999):
+        made.fold(number, is_open=not made.is_open(number))
+        assert made.place(made.line(number)) == Place(number)
+    assert len(made) == 10_033
+    assert 0 < groups.looks < 50
 
 
 @given(TREES, st.integers(0, 30), st.integers(0, 30))

@@ -1,0 +1,131 @@
+"""Keys that are typed at once go where they would go if they were typed one by one."""
+
+from __future__ import annotations
+
+import pytest
+from textual import events
+
+from runicorn_db.store import Store
+from runicorn_tui.screens.description import DescriptionScreen
+from runicorn_tui.widgets.experiment_table import ExperimentTable
+from tests.tui.drive import Browser, drive
+from tests.tui.terminal_harness import Terminal
+from tests.tui.tour import STOPS
+
+_CHARACTERS = {
+    "slash": "/", "enter": "\r", "escape": "\x1b", "tab": "\t", "colon": ":", "space": " ", "greater_than_sign": ">",
+    "question_mark": "?",
+}  # fmt: skip
+
+_READ_MEANWHILE = ("log", "log search")
+"""Where the lines on screen depend on how much of the file is read by the time a key comes."""
+_LISTED_MEANWHILE = "file"
+"""Which file a key opens depends on how much of the directory is read by then."""
+
+
+def at_once(browser: Browser, *keys: str) -> None:
+    """All keys before the program has seen the first of them."""
+    for key in keys:
+        browser.app.post_message(events.Key(key, _CHARACTERS.get(key, key if len(key) == 1 else None)))
+
+
+async def shown(browser: Browser) -> tuple[str, object, str]:
+    focused = browser.app.focused
+    screens = " ".join(type(screen).__name__ for screen in browser.app.screen_stack)
+    return screens, focused and (type(focused).__name__, focused.id), browser.text
+
+
+async def after(browser: Browser) -> None:
+    await browser.pilot.pause()
+    await browser.until(lambda: not browser.app.is_typed_ahead)
+    await browser.settle()
+
+
+@pytest.mark.parametrize("stop", [name for name in STOPS if name != _LISTED_MEANWHILE])
+def test_every_screen_is_reached_by_keys_typed_at_once(toured: Store, stop: str) -> None:
+    found: list[tuple[str, object, str]] = []
+
+    async def one_by_one(browser: Browser) -> None:
+        await browser.press(*STOPS[stop])
+        await after(browser)
+        found.append(await shown(browser))
+
+    async def together(browser: Browser) -> None:
+        at_once(browser, *STOPS[stop])
+        await after(browser)
+        found.append(await shown(browser))
+
+    for script in (one_by_one, together):
+        drive(toured, script)
+    count = 2 if stop in _READ_MEANWHILE else 3
+    assert found[0][:count] == found[1][:count]
+
+
+@pytest.mark.parametrize("keys", ["tbest\r", "tad5\r", "tdry\r"])
+def test_letters_behind_the_key_for_tags_are_a_tag(four_hundred: Store, keys: str) -> None:
+    async def script(browser: Browser) -> None:
+        newest = browser.screen.table.current
+        assert newest is not None
+        at_once(browser, *keys[:-1], "enter")
+        await after(browser)
+        assert browser.screen.is_current
+        assert not browser.marked
+        assert keys[1:-1] in four_hundred.get(newest.id).experiment.tags
+        assert four_hundred.batches() == []
+
+    drive(four_hundred, script)
+
+
+def test_letters_behind_the_key_for_a_description_are_its_beginning(four_hundred: Store) -> None:
+    async def script(browser: Browser) -> None:
+        at_once(browser, *"Eady")
+        await after(browser)
+        screen = browser.app.screen
+        assert isinstance(screen, DescriptionScreen)
+        assert screen.area.text.endswith("ady")
+        assert not browser.app.screen_stack[0].query_one(ExperimentTable).marks.snapshot.keys
+
+    drive(four_hundred, script)
+
+
+def test_a_key_behind_the_end_of_a_search_is_for_what_was_found(toured: Store) -> None:
+    async def script(browser: Browser) -> None:
+        at_once(browser, "C", "slash", *"param.lr", "enter", "space", "escape")
+        await after(browser)
+        assert "param:lr" in browser.screen.table.choice.ids()
+
+    drive(toured, script)
+
+
+def test_pasted_text_behind_the_key_for_a_description_is_its_beginning(four_hundred: Store) -> None:
+    async def script(browser: Browser) -> None:
+        at_once(browser, "E")
+        browser.app.post_message(events.Paste("two\nlines"))
+        await after(browser)
+        screen = browser.app.screen
+        assert isinstance(screen, DescriptionScreen)
+        assert screen.area.text.endswith("two\nlines")
+
+    drive(four_hundred, script)
+
+
+def test_keys_go_on_when_what_they_wait_for_opens_nothing(four_hundred: Store) -> None:
+    async def script(browser: Browser) -> None:
+        at_once(browser, "c", "down", "space")
+        await after(browser)
+        assert "none is marked" in browser.notices[-1]
+        assert len(browser.marked) == 1
+        assert browser.screen.table.cursor == 2
+
+    drive(four_hundred, script)
+
+
+def test_a_burst_from_a_terminal_is_one_tag(four_hundred: Store) -> None:
+    terminal = Terminal.browse(four_hundred.path)
+    terminal.until("1/400")
+    terminal.press("tbest\r")
+    terminal.until("1 experiment changed")
+    terminal.until("1/400")
+    terminal.press("q")
+    assert terminal.end() == 0
+    assert four_hundred.tag_counts()["best"] == 1
