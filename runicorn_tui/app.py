@@ -19,6 +19,7 @@ from textual.dom import NoScreen
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.filter import LineFilter
+from textual.notifications import Notify
 from textual.screen import ModalScreen, Screen
 from textual.timer import Timer
 from textual.widgets import Static
@@ -29,7 +30,7 @@ from runicorn_tui import acts, keys, list_status, themes
 from runicorn_tui.companions import Companions, ServerHandle
 from runicorn_tui.keymap import Keymap
 from runicorn_tui.line_filters import Colorless, OnlyAscii
-from runicorn_tui.notices import Notices
+from runicorn_tui.notices import Alert, Notices
 from runicorn_tui.screens import LOW_BELOW
 from runicorn_tui.screens.experiments import ExperimentsScreen
 from runicorn_tui.screens.quit import QuitScreen
@@ -108,6 +109,9 @@ class RunicornApp(Companions, Notices, TypedAhead):
         """Whether the pane beside the list is wanted; where there is no room it is not there all the same."""
         self._alert_by = notify
         self._going_on: list[Callable[[], str]] = []
+        self._stays_open = False
+        self.one_by_one = asyncio.Lock()
+        """Held by what turns something over: pressed twice, it is as before."""
         self.history = acts.History()
         self._threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="store")
         self._forget_signals: Callable[[], None] | None = None
@@ -167,7 +171,10 @@ class RunicornApp(Companions, Notices, TypedAhead):
     async def restore_batch(self, batch_id: int) -> ChangeResult:
         """Takes back what an act of deletion still holds, however much."""
         with self.doing(lambda: f"restoring deletion {batch_id}"):
-            return await self.ask(self.store.restore_batch, batch_id)
+            result = await self.ask(self.store.restore_batch, batch_id)
+            if result.errors:
+                self.stay_open()
+            return result
 
     # What must not be cut off without a word.
 
@@ -177,15 +184,23 @@ class RunicornApp(Companions, Notices, TypedAhead):
         self._going_on.append(what)
         try:
             yield
+        except Exception:
+            self.stay_open()
+            raise
         finally:
             self._going_on.remove(what)
-            self._stop_asking()
+            # A dialog learns what came of it right after this.
+            self.call_later(self.stop_asking)
 
-    def _stop_asking(self) -> None:
-        """There is nothing to wait for any more: it was asked to quit."""
+    def stay_open(self) -> None:
+        """Something is to be read or answered: the browser does not end by itself now."""
+        self._stays_open = True
+
+    def stop_asking(self) -> None:
+        """Quits, as it was asked to, once there is nothing to wait for any more and nothing else to be said."""
         screen = self.screen_stack[-1] if self.screen_stack else None
         if isinstance(screen, QuitScreen) and not self.going_on():
-            screen.dismiss(True)
+            screen.dismiss(not self._stays_open)
 
     def going_on(self) -> list[str]:
         """What is being done, in words."""
@@ -209,6 +224,7 @@ class RunicornApp(Companions, Notices, TypedAhead):
         if isinstance(self.screen, QuitScreen):
             self.exit()
         else:
+            self._stays_open = False
             self.push_screen(QuitScreen(self.going_on), answered)
 
     # What is remembered for the next start.
@@ -268,7 +284,7 @@ class RunicornApp(Companions, Notices, TypedAhead):
 
     def alert(self, text: str) -> None:
         """A notice, and what the setting `notify` wants of the terminal besides."""
-        self.notify(safe(text), markup=False)
+        self.post_message(Notify(Alert(safe(text), timeout=self.NOTIFICATION_TIMEOUT)))
         if self._driver is not None:
             self._driver.write(passed_on(alert(self._alert_by, text)))
 

@@ -61,7 +61,7 @@ class Companions(App[None]):
         roots: tuple[str, ...]
 
         def ask(self, question: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Awaitable[T]: ...
-        def _stop_asking(self) -> None: ...
+        def stop_asking(self) -> None: ...
 
     def on_load(self) -> None:
         self._share_interpreter()
@@ -133,7 +133,7 @@ class Companions(App[None]):
         # What is done with one part is not yet done with the next.
         if progress is None or progress.done < progress.total or self._sync is not None:
             self._sync = progress
-        self._stop_asking()
+        self.stop_asking()
         if message.progress is not None and self._sync_end is None:
             self._sync_end = self.set_interval(0.25, self._notice_end_of_sync)
 

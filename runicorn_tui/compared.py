@@ -48,6 +48,8 @@ class Compared:
         self.hidden: set[str] = set()
         self.is_reading = True
         """Whether it is not known yet which of them there are."""
+        self.is_read = False
+        """Whether it was ever known."""
         self.baseline: str | None = None
         self.metric: str | None = None
         self.metrics: list[str] = []
@@ -86,6 +88,7 @@ class Compared:
     def update(self, found: Mapping[str, ExperimentDetail | None]) -> bool:
         """Another state of the experiments, None of those that are gone; whether anything is different."""
         before, gone = self.details, self.gone
+        self.is_read = True
         # What was last known of an experiment that is gone stays, and is called that.
         current = {id: found.get(id) or before.get(id) for id in self.ids}
         self.details = {id: detail for id, detail in current.items() if detail is not None}
@@ -215,7 +218,9 @@ class Compared:
         """What there is to say about the chart that was drawn last, the most important first."""
         metric = self.metric
         if not self.details:
-            return [Drawn("Reading the experiments…") if self.is_reading else "None of these experiments is known."]
+            if self.is_reading:
+                return [Drawn("Reading the experiments…")]
+            return ["None of these experiments is known." if self.is_read else "The experiments were not read."]
         if metric is None:
             return ["These experiments have no metrics."]
         tables = [self._tables[id] for id in self._drawn]

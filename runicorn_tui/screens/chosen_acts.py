@@ -40,16 +40,20 @@ class ChosenActs(BrowserScreen[None]):
         if self.table.group is not None:
             self.say(f"A group is under the cursor: {self.app.keymap.hint('mark')} marks its experiments")
 
-    @work(group="pin")
-    async def action_pin(self) -> None:
+    def action_pin(self) -> None:
         """Pins them, or unpins them if all are pinned."""
-        chosen = await self.chosen()
-        ask, store = self.app.ask, self.app.store
-        with self.reporting():
-            preview = await ask(store.preview_annotate, chosen)
-            pinned, changed = preview.pinned < preview.total, 0
-            for part in acts.parts(chosen):
-                changed += (await ask(store.annotate, await ask(store.id_list, part), pinned=pinned)).changed
+        # A worker of the app: who opens another screen at once, or leaves, wants it done all the same.
+        self.app.run_worker(self._pin(), group="pin")
+
+    async def _pin(self) -> None:
+        app, ask, store = self.app, self.app.ask, self.app.store
+        with self.reporting(), app.doing(lambda: "pinning"):
+            chosen = await self.chosen()
+            async with app.one_by_one:
+                preview = await ask(store.preview_annotate, chosen)
+                pinned, changed = preview.pinned < preview.total, 0
+                for part in acts.parts(chosen):
+                    changed += (await ask(store.annotate, await ask(store.id_list, part), pinned=pinned)).changed
             if len(chosen) > 1:
                 self.say(f"{format.plural(changed, 'experiment')} {'pinned' if pinned else 'unpinned'}")
             await self.table.read_again()

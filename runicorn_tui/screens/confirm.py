@@ -99,7 +99,10 @@ class ConfirmDelete(TakingDialog[Outcome | None]):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self._look()
+        self.app.wait_for(self._look())
+
+    def went_well(self, result: Outcome | None) -> bool:
+        return result is None or (result.problem is None and not result.failures)
 
     # Looking.
 

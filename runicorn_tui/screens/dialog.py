@@ -258,8 +258,14 @@ class TakingDialog(ModalScreen[ResultT], Generic[ResultT]):
     def doing(self) -> str:
         """What goes on while it works, and how far it is."""
 
+    @abstractmethod
+    def went_well(self, result: ResultT) -> bool:
+        """Whether there is nothing to be told but how many were taken."""
+
     def finish(self, result: ResultT) -> None:
         """Closes with a result, once nothing lies over the dialog."""
+        if not self.went_well(result):
+            self.app.stay_open()
         self._finished = (result,)
         if self.app.screen is self:
             self.on_screen_resume()

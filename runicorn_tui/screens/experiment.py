@@ -276,22 +276,30 @@ class ExperimentScreen(UndoScreen[bool]):
         if self._detail is not None:
             self.app.push_screen(FileScreen(self._detail.experiment.run_dir, message.entry))
 
-    @work(group="pin", exclusive=True)
-    async def action_pin(self) -> None:
-        """Pins it, or unpins it."""
-        ask, store, ids = self.app.ask, self.app.store, (self._experiment_id,)
-        with self.reporting():
-            pinned = not (await ask(store.get, self._experiment_id)).experiment.is_pinned
-            await ask(store.annotate, ids, pinned=pinned)
-            self._is_changed = True
-            self.say("Pinned" if pinned else "Unpinned")
-            self._read()
+    # Workers of the app, as those of `UndoScreen`.
 
-    @work(group="watch")
-    async def action_watch(self) -> None:
-        with self.reporting():
-            chosen = await self.app.ask(self.app.store.snapshot_of, (self._experiment_id,))
-            await self.app.first_screen.watch_chosen(chosen)
+    def action_pin(self) -> None:
+        """Pins it, or unpins it."""
+        self.app.run_worker(self._pin(), group="pin")
+
+    async def _pin(self) -> None:
+        app, store, ids = self.app, self.app.store, (self._experiment_id,)
+        with self.reporting(), app.doing(lambda: "pinning"):
+            async with app.one_by_one:
+                pinned = not (await app.ask(store.get, self._experiment_id)).experiment.is_pinned
+                await app.ask(store.annotate, ids, pinned=pinned)
+            self.say("Pinned" if pinned else "Unpinned")
+            self.show_change()
+
+    def action_watch(self) -> None:
+        self.app.run_worker(self._watch(), group="watch")
+
+    async def _watch(self) -> None:
+        app = self.app
+        with self.reporting(), app.doing(lambda: "watching"):
+            async with app.one_by_one:
+                chosen = await app.ask(app.store.snapshot_of, (self._experiment_id,))
+                await app.first_screen.watch_chosen(chosen)
 
     @opening
     @work(group="export")

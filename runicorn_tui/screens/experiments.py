@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -63,6 +64,8 @@ class ExperimentsScreen(
         self._criteria = Criteria()
         self._notes: Sequence[Note] = ()
         self._interrupt = Interrupt()
+        self._are_shown = asyncio.Event()
+        """Set when the rows are on screen that were asked for last, or cannot be had."""
         self._everything: int | None = None
         self._unpainted = ExitStack()
         self._is_listed = False
@@ -114,16 +117,38 @@ class ExperimentsScreen(
             per_page=PAGE,
         )
 
-    @work(group="list", exclusive=True)
-    async def _list(self, *, keep: bool) -> None:
+    def _list(self, *, keep: bool) -> None:
         """Lists anew: the first rows at once and then the order of all, or with `keep` the cursor on its experiment."""
         self._interrupt.cancel()
+        self._interrupt = Interrupt()
         self.stop_looking()
-        interrupt, criteria = Interrupt(), self._criteria
-        self._interrupt = interrupt
-        # Kept: when this is cut off by the end of the browser, the screen has no table any more.
-        table = self.table
-        table.is_listed.clear()
+        # At once: what waits for the list before waits for this one from here on.
+        self.table.is_listed.clear()
+        self._are_shown.set()
+        self._are_shown = asyncio.Event()
+        self._read_list(self._interrupt, self._are_shown, self.table, keep=keep)
+
+    def _list_by_key(self, *, keep: bool) -> None:
+        """As `_list`, as a person wants it: the keys that follow are about its rows."""
+        self._list(keep=keep)
+        self._hold_keys()
+
+    def _hold_keys(self) -> None:
+        """Keys wait for the rows that were asked for last."""
+        if self._is_listed and not self._are_shown.is_set():
+            self.app.wait_for(self._until_shown(), is_asked_for=True)
+
+    @work(group="shown")
+    async def _until_shown(self) -> None:
+        while not self._are_shown.is_set():
+            await self._are_shown.wait()
+
+    @work(group="list", exclusive=True)
+    async def _read_list(
+        self, interrupt: Interrupt, are_shown: asyncio.Event, table: GroupedTable, *, keep: bool
+    ) -> None:
+        # The table is given: when this is cut off by the end of the browser, the screen has none any more.
+        criteria = self._criteria
         try:
             with self.reporting():
                 if self.group_by is None:
@@ -135,6 +160,7 @@ class ExperimentsScreen(
                 await self.bar.show_unknown(Criteria() if listed else criteria)
                 await self._count_everything(listed, criteria)
         finally:
+            are_shown.set()
             if interrupt is self._interrupt:
                 table.is_listed.set()
 
@@ -164,6 +190,7 @@ class ExperimentsScreen(
     def _show(self, rows: ResultPages | TreeRows, cursor: int) -> None:
         table = self.table
         self._is_listed = True
+        self._are_shown.set()
         if self.keeps_rows(rows):
             return
         table.range_start = None
@@ -255,20 +282,20 @@ class ExperimentsScreen(
         if outcome.moved:
             await self.table.forget(outcome.done)
             self.say(f"{outcome.moved:,} moved to trash, {self.app.keymap.hint('undo')} undoes")
-            self._list(keep=True)
+            self._list_by_key(keep=True)
         if outcome.problem is not None:
             self.say(f"The rest was not moved: {outcome.problem}", is_warning=True)
         self.show_failures("not moved to the trash", outcome.failures)
 
     def restored_or_deleted(self) -> None:
-        self._list(keep=True)
+        self._list_by_key(keep=True)
 
     def action_trash(self) -> None:
         from runicorn_tui.screens.trash import TrashScreen
 
         def closed(is_changed: bool | None) -> None:
             if is_changed:
-                self._list(keep=True)
+                self._list_by_key(keep=True)
 
         self.app.push_screen(TrashScreen(), closed)
 
@@ -293,13 +320,13 @@ class ExperimentsScreen(
 
             def closed(is_deleted: bool | None) -> None:
                 if is_deleted:
-                    self._list(keep=True)
+                    self._list_by_key(keep=True)
 
             self.app.push_screen(ExperimentScreen(current.id), closed)
 
     def action_reload(self) -> None:
         self._roots = None
-        self._list(keep=True)
+        self._list_by_key(keep=True)
         self.app.look_now()
 
     async def action_quit(self) -> None:

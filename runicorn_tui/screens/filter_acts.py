@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
-from textual.worker import Worker
 
 from runicorn_db.criteria import Criteria
 from runicorn_db.errors import InvalidQuery
@@ -55,7 +54,8 @@ class FilterActs(BrowserScreen[None]):
         def table(self) -> GroupedTable: ...
         def _show(self, rows: ResultPages | TreeRows, cursor: int) -> None: ...
         def _query(self) -> ExperimentQuery: ...
-        def _list(self, *, keep: bool) -> Worker[None]: ...
+        def _list(self, *, keep: bool) -> None: ...
+        def _hold_keys(self) -> None: ...
         def _show_status(self) -> None: ...
 
     @property
@@ -79,6 +79,8 @@ class FilterActs(BrowserScreen[None]):
         self._criteria = criteria
         self.app.remember(filter=text)
         self._list(keep=False)
+        if not isinstance(self.focused, FilterInput):
+            self._hold_keys()
 
     def _dim(self) -> None:
         self.table.is_dimmed = True
@@ -125,6 +127,8 @@ class FilterActs(BrowserScreen[None]):
 
     @on(FilterBar.Used)
     def _filter_used(self, event: FilterBar.Used) -> None:
+        # Its list may be on its way since the last letter.
+        self._hold_keys()
         if event.text.strip() and not self._notes:
             history = self.bar.input.history
             history.add(event.text)

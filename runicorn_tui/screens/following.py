@@ -17,8 +17,8 @@ from runicorn_tui.screens import BrowserScreen
 if TYPE_CHECKING:
     from runicorn_tui.widgets.grouped_table import GroupedTable
 
-_REST_SHARE = 20
-"""So many times as long as counting took it is then left alone: to go through a million takes its time."""
+REST_SHARE = 20
+"""So many times as long as a look at the whole index took it is then left alone: at a million it takes its time."""
 
 
 class Following(BrowserScreen[None]):
@@ -63,6 +63,6 @@ class Following(BrowserScreen[None]):
         new = await ask(added, before, now)
         gone = await ask(added, now, before) if self._criteria else 0
         self._is_outdated, ended = False, time.monotonic()
-        self._count_at = ended + _REST_SHARE * (ended - began)
+        self._count_at = ended + REST_SHARE * (ended - began)
         if self.table.pages is not None and before is self.table.pages.snapshot:
             self.new, self.gone = new, gone

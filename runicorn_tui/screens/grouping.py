@@ -16,6 +16,7 @@ from runicorn_db.groups import GROUP_FIELDS, GroupBy, GroupMembers, Groups, pars
 from runicorn_db.query import Experiment, ExperimentQuery, Snapshot
 from runicorn_tui.group_order import arranged, arranged_members
 from runicorn_tui.screens.chosen_acts import ChosenActs
+from runicorn_tui.screens.following import REST_SHARE
 from runicorn_tui.tree import Tree, TreeRows, Value, landing
 from runicorn_tui.widgets.status_line import working
 
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from runicorn_tui.widgets.grouped_table import GroupedTable
 
 _FILL_SECONDS = 0.1
-_REST_SHARE = 20
-"""So many times as long as a look at the groups took they are then left alone: those of a million take seconds."""
 
 
 class Grouping(ChosenActs):
@@ -54,7 +53,7 @@ class Grouping(ChosenActs):
         def table(self) -> GroupedTable: ...
 
         def _query(self) -> ExperimentQuery: ...
-        def _list(self, *, keep: bool) -> Worker[None]: ...
+        def _list_by_key(self, *, keep: bool) -> None: ...
         def _show(self, rows: ResultPages | TreeRows, cursor: int) -> None: ...
         def _show_status(self) -> None: ...
         def _read_preview(self) -> None: ...
@@ -101,7 +100,7 @@ class Grouping(ChosenActs):
         self.group_by = by
         self._opened = set()
         self.app.remember(group_by="" if by is None else str(by))
-        self._list(keep=by is None)
+        self._list_by_key(keep=by is None)
 
     # Listing.
 
@@ -177,7 +176,7 @@ class Grouping(ChosenActs):
             with self.reporting():
                 await self._look_at_groups()
             ended = time.monotonic()
-            self._look_at = ended + _REST_SHARE * (ended - began)
+            self._look_at = ended + REST_SHARE * (ended - began)
 
     async def _look_at_groups(self) -> None:
         """Updates what is said of the groups, as far as they are still of the same size."""
@@ -212,4 +211,4 @@ class Grouping(ChosenActs):
     async def _tagged(self, tagged: Tagged | None) -> None:
         await super()._tagged(tagged)
         if tagged is not None and self.group_by == "tag":
-            self._list(keep=True)
+            self._list_by_key(keep=True)

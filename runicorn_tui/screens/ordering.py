@@ -15,8 +15,6 @@ from runicorn_tui.widgets.experiment_table import ExperimentTable
 from runicorn_tui.widgets.line_table import LineTable
 
 if TYPE_CHECKING:
-    from textual.worker import Worker
-
     from runicorn_tui.widgets.grouped_table import GroupedTable
 
 _ASCENDS: frozenset[Order] = frozenset(("name", "project", "status"))
@@ -35,7 +33,7 @@ class Ordering(BrowserScreen[None]):
         @property
         def table(self) -> GroupedTable: ...
 
-        def _list(self, *, keep: bool) -> Worker[None]: ...
+        def _list_by_key(self, *, keep: bool) -> None: ...
         def _show_keys(self) -> None: ...
         def remember_order(self) -> None: ...
 
@@ -49,14 +47,14 @@ class Ordering(BrowserScreen[None]):
     def action_reverse(self) -> None:
         self._order_desc = not self._order_desc
         self.remember_order()
-        self._list(keep=False)
+        self._list_by_key(keep=False)
 
     def _sort_by(self, order: Order) -> None:
         is_lowest = isinstance(order, NamedValue) and order.which == "min"
         ascends = is_lowest or order in _ASCENDS or self._is_less_better(order)
         self._order_by, self._order_desc = order, not ascends
         self.remember_order()
-        self._list(keep=False)
+        self._list_by_key(keep=False)
 
     def _is_less_better(self, order: Order) -> bool:
         """Whether all of the first page that have this best value say that less is better; the best come first."""
@@ -105,7 +103,7 @@ class Ordering(BrowserScreen[None]):
         self.app.remember(columns=self.table.choice.ids())
         pages = self.table.pages
         if pages is None or pages.snapshot is None:
-            self._list(keep=False)
+            self._list_by_key(keep=False)
             return
         with self.reporting():
             await self.table.read_again()

@@ -72,7 +72,7 @@ class ConfirmPurge(TakingDialog[PurgeResult | str | None]):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self._look()
+        self.app.wait_for(self._look())
 
     @work(group="preview", exclusive=True)
     async def _look(self) -> None:
@@ -134,6 +134,9 @@ class ConfirmPurge(TakingDialog[PurgeResult | str | None]):
     def doing(self) -> str:
         at = self._progress
         return f"removing for good: {at.done:,} of {len(self._chosen):,}, {format.size(at.freed_bytes)} freed"
+
+    def went_well(self, result: PurgeResult | str | None) -> bool:
+        return isinstance(result, PurgeResult) and not result.errors
 
     @work(group="delete")
     async def take(self) -> None:

@@ -21,7 +21,7 @@ _LOOK_SECONDS = 0.25
 
 
 class QuitScreen(ModalScreen[bool]):
-    """Closes with whether to quit all the same; by `app` with that, once nothing is at work any more."""
+    """Closes with whether to quit all the same; `app` closes it once nothing is at work any more."""
 
     DEFAULT_CSS = """
     QuitScreen {
@@ -50,6 +50,11 @@ class QuitScreen(ModalScreen[bool]):
     def on_mount(self) -> None:
         self._draw()
         self.set_interval(_LOOK_SECONDS, self._draw)
+
+    def on_screen_resume(self) -> None:
+        # All may have ended while something lay over it.
+        if not self._going_on():
+            self.app.stop_asking()
 
     def _draw(self) -> None:
         hint = self.app.keymap.hint

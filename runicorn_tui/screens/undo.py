@@ -73,4 +73,5 @@ class UndoScreen(BrowserScreen[ScreenResultType]):
         if failures:
             from runicorn_tui.screens.report import FailuresScreen
 
+            self.app.stay_open()
             self.app.push_screen(FailuresScreen(f"{format.plural(len(failures), 'experiment')} {title}", failures))

@@ -127,10 +127,11 @@ class ExperimentTable(LineTable[Experiment]):
     async def _mark(self, part: Snapshot | None, operation: Operation) -> None:
         """By a part of the list, None: by all of it."""
         with working(self, f"marking… {self.app.keymap.hint('clear')} gives up"):
-            if part is None:
-                await self.is_listed.wait()
-                part = self.listed
+            # What acts on the marks waits for these.
             async with self._marking:
+                if part is None:
+                    await self.is_listed.wait()
+                    part = self.listed
                 await self._combine(part, operation)
 
     def stop_marking(self) -> bool:
@@ -207,7 +208,7 @@ class ExperimentTable(LineTable[Experiment]):
         ordered = None if self.order is None else self.order[0]
         return next(column for column in (self.column, ordered, ids[0]) if column in ids)
 
-    def action_column(self, by: int) -> None:
+    async def action_column(self, by: int) -> None:
         """Moves among the columns; the first key only shows where one is."""
         ids, current = self.choice.ids(), self._current_column()
         step = 0 if self.column is None else by

@@ -190,10 +190,11 @@ class GroupedTable(ExperimentTable):
 
     @work(group="marks")
     async def _mark_group(self, tree: Tree, group: int, operation: Operation) -> None:
-        # Who belongs to it is known a moment after the groups.
-        await self.is_listed.wait()
-        if tree.every is not None:
-            async with self._marking:
+        # What acts on the marks waits for these.
+        async with self._marking:
+            # Who belongs to it is known a moment after the groups.
+            await self.is_listed.wait()
+            if tree.every is not None:
                 await self._combine(tree.members[group], operation)
 
     async def action_mark(self) -> None:
@@ -251,9 +252,9 @@ class GroupedTable(ExperimentTable):
         if self.group_tree is not None:
             await self.go(self.group_tree.neighbour(self.cursor, by))
 
-    def action_column(self, by: int) -> None:
+    async def action_column(self, by: int) -> None:
         """On the line of a group there are no columns: the keys for them open and close it."""
         if self.column is None and self.group is not None:
-            self.run_worker(self.fold(is_open=by > 0), group="fold", exclusive=True)
+            await self.fold(is_open=by > 0)
         else:
-            super().action_column(by)
+            await super().action_column(by)

@@ -512,6 +512,25 @@ def test_what_the_store_cannot_do_is_said_and_the_rest_stays(four: Sweep, monkey
     compared(four.store, script)
 
 
+def test_experiments_that_could_not_be_read_at_first_are_not_called_unknown(
+    four: Sweep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(id: str) -> None:
+        raise QueryFailed("the index is locked")
+
+    async def script(browser: Browser) -> None:
+        assert "the index is locked" in browser.text
+        assert "None of these experiments is known." not in browser.text
+        assert "The experiments were not read." in browser.text
+        monkeypatch.undo()
+        await browser.press("r")
+        assert "not read" not in browser.text
+        assert len(legend(browser)) == 4
+
+    monkeypatch.setattr(four.store, "get", fail)
+    compared(four.store, script, size=(120, 40))
+
+
 # Writing.
 
 

@@ -151,7 +151,7 @@ def test_no_way_out_can_be_taken_off_the_keyboard(tmp_path: Path, row: keys.Key)
 
 def test_every_screen_has_a_way_out_that_is_kept() -> None:
     parts = {"app", "table", "marks", "columns", "compared", "groups", "chart", "overview", "parameters"}
-    parts |= {"log", "files"}
+    parts |= {"log", "files", "exportable", "watchable"}
     screens = {scopes[0] for scopes in keys.TOGETHER} - parts
     assert len(screens) > 15
     assert [scope for scope in screens if not any(row.is_needed for row in keys.of(scope))] == []

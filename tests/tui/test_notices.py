@@ -14,6 +14,7 @@ from tests.tui.drive import Browser, drive
     [
         ("1,234 experiments pinned", "3 experiments pinned", True),
         ("run_1 failed", "run_2 failed", False),
+        ("seed 1 failed after 3h", "seed 2 failed after 3h", False),
         ("Description saved", "Only what still runs can be watched.", False),
     ],
 )
@@ -37,5 +38,18 @@ def test_three_notices_are_shown_at_most_the_newest_ones(four_hundred: Store) ->
             browser.screen.say(text)
         await browser.settle()
         assert browser.notices == ["two", "three", "four"]
+
+    drive(four_hundred, script)
+
+
+def test_no_notice_takes_the_place_of_an_alert(four_hundred: Store) -> None:
+    async def script(browser: Browser) -> None:
+        alerts = ["seed failed after 3h", "seed failed after 3h", "1 failed", "2 failed"]
+        for text in alerts:
+            browser.app.alert(text)
+        for text in ("one", "two", "three", "four", "2 failed"):
+            browser.screen.say(text)
+        await browser.settle()
+        assert browser.notices == [*alerts, "three", "four", "2 failed"]
 
     drive(four_hundred, script)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from textual import events
 
 from runicorn_db.store import Store
 from runicorn_tui.screens.description import DescriptionScreen
 from runicorn_tui.widgets.experiment_table import ExperimentTable
+from runicorn_tui.widgets.grouped_table import GroupedTable
+from tests.tui import indexed
 from tests.tui.drive import Browser, drive
 from tests.tui.terminal_harness import Terminal
 from tests.tui.tour import STOPS
@@ -129,3 +134,60 @@ def test_a_burst_from_a_terminal_is_one_tag(four_hundred: Store) -> None:
     terminal.press("q")
     assert terminal.end() == 0
     assert four_hundred.tag_counts()["best"] == 1
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Iterator[Store]:
+    """So many that a list of them is on its way for a while."""
+    with Store(tmp_path / "index.db") as store:
+        indexed.add(store, indexed.varied(20_000), root=tmp_path / "root")
+        yield store
+
+
+_NLP_IS_ASKED_FOR = ("slash", *"project:nlp", "enter")
+
+
+def test_keys_behind_a_filter_are_about_its_rows(many: Store) -> None:
+    async def script(browser: Browser) -> None:
+        at_once(browser, *_NLP_IS_ASKED_FOR, "space", *"dy")
+        await after(browser)
+        (batch,) = many.batches()
+        (deleted,) = many.batch_ids(batch.id)
+        assert many.get(deleted).experiment.project == "nlp"
+
+    drive(many, script)
+
+
+def test_a_key_behind_an_order_is_about_its_rows(many: Store) -> None:
+    async def script(browser: Browser) -> None:
+        at_once(browser, "s", "space")
+        await after(browser)
+        (marked,) = browser.marked
+        first = browser.screen.table.rows.row(0)
+        assert first is not None
+        assert first.id == marked
+
+    drive(many, script)
+
+
+@pytest.mark.parametrize("keys", [("slash", *"vision", "enter"), ("s",), ()])
+def test_what_acts_on_marks_waits_for_those_that_are_being_set(many: Store, keys: tuple[str, ...]) -> None:
+    async def script(browser: Browser) -> None:
+        at_once(browser, *keys, "a", "d")
+        await after(browser)
+        table = browser.app.screen_stack[0].query_one(GroupedTable)
+        assert len(table.marks) == table.total > 6000
+        assert "left out" in browser.text
+
+    drive(many, script)
+
+
+def test_keys_behind_the_opening_of_a_group_are_about_its_lines(four_hundred: Store) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("O", *"project", "enter")
+        await after(browser)
+        at_once(browser, *"ljjj")
+        await after(browser)
+        assert browser.screen.table.cursor == 3
+
+    drive(four_hundred, script)
