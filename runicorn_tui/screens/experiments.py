@@ -136,7 +136,7 @@ class ExperimentsScreen(
     def _hold_keys(self) -> None:
         """Keys wait for the rows that were asked for last."""
         if self._is_listed and not self._are_shown.is_set():
-            self.app.wait_for(self._until_shown(), is_asked_for=True)
+            self.app.wait_for(self._until_shown())
 
     @work(group="shown")
     async def _until_shown(self) -> None:
