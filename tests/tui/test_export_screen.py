@@ -25,16 +25,9 @@ from tests.tui.drive import Browser, drive
 from tests.tui.recorded import curves, index, write_run
 from tests.tui.test_golden import HOSTILE
 
+pytestmark = pytest.mark.usefixtures("folder")
+
 Golden = Callable[[str, str], None]
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current directory, empty."""
-    folder = tmp_path / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
 
 
 @pytest.fixture

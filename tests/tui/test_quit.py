@@ -24,6 +24,8 @@ from tests.db.runs import CREATED, write_run
 from tests.tui import indexed
 from tests.tui.drive import Browser, drive, opened
 
+pytestmark = pytest.mark.usefixtures("folder")
+
 IDS = [f"20250101_00000{number}_aaaaaa" for number in range(3)]
 
 
@@ -53,15 +55,6 @@ class Gate:
         await browser.pilot.press(by)
         await browser.until(lambda: isinstance(browser.app.screen, QuitScreen))
         self.open.set()
-
-
-@pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current directory, empty."""
-    folder = tmp_path / "here"
-    folder.mkdir()
-    monkeypatch.chdir(folder)
-    return folder
 
 
 @pytest.fixture
