@@ -81,10 +81,12 @@ def browse(store: Store, names: tuple[str, ...], settings: Settings) -> int:
     if reason is not None:
         return _print_plain(store, names, settings, reason)
     from runicorn_tui import keymap
+    from runicorn_tui.allocation import return_freed_memory
     from runicorn_tui.app import RunicornApp
     from runicorn_tui.rest import make_server
     from runicorn_tui.state import Memory, state_file
 
+    return_freed_memory()
     memory = Memory(state_file(), store.path)
     memory.load(restore=settings.restore)
     app = RunicornApp(

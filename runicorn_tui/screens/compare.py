@@ -191,8 +191,13 @@ class CompareScreen(ViewKeys, Scattering):
 
     def _load_for_width(self) -> None:
         """Reads what a wider chart wants; what is being read is not begun again for nothing."""
-        if self._points < points_for(self.query_one(Chart).size.width):
+        if self._points < self._points_wanted:
             self._load()
+
+    @property
+    def _points_wanted(self) -> int:
+        """For the width of the chart; before it has one, for the most it can have."""
+        return points_for(self.query_one(Chart).size.width or self.size.width)
 
     def _fit(self) -> None:
         size, table, legend = self.size, self.table, self.query_one(CompareLegend)
@@ -223,7 +228,7 @@ class CompareScreen(ViewKeys, Scattering):
         drawing = self.set_interval(_SECONDS_BETWEEN_DRAWINGS, self._draw)
         try:
             with self.reporting():
-                self._points = points_for(self.query_one(Chart).size.width)
+                self._points = self._points_wanted
                 await self._compared.read(self._points)
         finally:
             drawing.stop()

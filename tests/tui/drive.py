@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from textual.pilot import Pilot
 from textual.widget import Widget
 
@@ -15,6 +17,7 @@ from runicorn_db.store import Store
 from runicorn_tui.app import RunicornApp
 from runicorn_tui.screens.experiment import ExperimentScreen
 from runicorn_tui.screens.experiments import ExperimentsScreen
+from runicorn_tui.widgets import filter_bar
 from tests.tui import indexed
 
 DEADLINE = 30.0
@@ -31,18 +34,34 @@ class Browser:
     pilot: Pilot[None]
 
     async def press(self, *keys: str) -> None:
-        """Types the keys, then waits for what they set off."""
-        for key in keys:
-            await self.pilot.press(key)
+        """Types the keys in no time, then waits for what they set off."""
+        with self.typed_in_no_time():
+            for key in keys:
+                await self.pilot.press(key)
         await self.settle()
 
     async def type(self, text: str) -> None:
-        """Types a text, waiting for the end of the pause after the last letter."""
+        """Types a text in no time, then waits for the end of the pause after the last letter."""
         await self.press(*("space" if c == " " else c for c in text))
+        await self.pause_is_over()
+
+    async def pause_is_over(self) -> None:
+        """Waits until what was typed is listed."""
         screen = self.app.screen
         if isinstance(screen, ExperimentsScreen):
             await self.until(lambda: not screen.bar.is_waiting)
         await self.settle()
+
+    @contextmanager
+    def typed_in_no_time(self) -> Iterator[None]:
+        """However slow the machine, what is typed here is a filter only when all of it is."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(filter_bar, "DEBOUNCE_SECONDS", 2 * DEADLINE)
+            yield
+        screen = self.app.screen
+        if isinstance(screen, ExperimentsScreen) and screen.bar.is_waiting:
+            # A pause that is as long as it should be begins.
+            screen.bar._wait()
 
     async def settle(self) -> None:
         """Waits for workers (but those that wait for a person) and for what they posted."""

@@ -224,8 +224,7 @@ def test_a_half_understood_filter_keeps_the_last_rows_and_never_acts(four_hundre
             "Cannot delete",
         ]
         await browser.press("slash", *["backspace"] * 8)
-        await browser.until(lambda: not browser.screen.bar.is_waiting)
-        await browser.settle()
+        await browser.pause_is_over()
         assert not browser.screen.table.is_dimmed
         await browser.press("enter", "a")
         assert len(browser.marked) == 114

@@ -44,8 +44,7 @@ def test_words_are_offered_while_typing_and_taken_by_tab(four_hundred: Store) ->
         await browser.press("down", "tab")
         assert browser.screen.bar.text == "status:failed"
         assert labels(browser) == []
-        await browser.until(lambda: not browser.screen.bar.is_waiting)
-        await browser.settle()
+        await browser.pause_is_over()
         assert "114 of 400" in browser.lines[0]
 
     drive(four_hundred, script)
@@ -61,7 +60,7 @@ def test_the_right_arrow_takes_a_word_at_the_end_and_moves_elsewhere(four_hundre
         assert browser.screen.bar.text == "project:vis"
         await browser.press("backspace", "right")
         assert browser.screen.bar.text == "project:vision"
-        await browser.until(lambda: not browser.screen.bar.is_waiting)
+        await browser.pause_is_over()
 
     drive(four_hundred, script)
 
@@ -127,8 +126,7 @@ def test_a_click_takes_a_word(four_hundred: Store) -> None:
         await browser.pilot.click(offset=(browser.lines[line].index("audio"), line))
         await browser.settle()
         assert browser.screen.bar.text == "project:audio"
-        await browser.until(lambda: not browser.screen.bar.is_waiting)
-        await browser.settle()
+        await browser.pause_is_over()
 
     drive(four_hundred, script)
 
@@ -137,8 +135,7 @@ def test_typing_goes_on_while_the_index_is_asked(four_hundred: Store) -> None:
     async def script(browser: Browser) -> None:
         burst(browser, "slash", *"name:vit_b_lr1e-2_s0")
         await browser.until(lambda: browser.screen.bar.text == "name:vit_b_lr1e-2_s0")
-        await browser.until(lambda: not browser.screen.bar.is_waiting)
-        await browser.settle()
+        await browser.pause_is_over()
         assert labels(browser) == []
 
     drive(four_hundred, script)
@@ -179,8 +176,7 @@ def test_up_and_down_walk_the_filters_of_this_and_earlier_times(four_hundred: St
         assert bar.text == "status:failed"
         await browser.press("up", "up")
         assert bar.text == "vit"
-        await browser.until(lambda: not bar.is_waiting)
-        await browser.settle()
+        await browser.pause_is_over()
         assert "100 of 400" in browser.lines[0]
         await browser.press("down", "down")
         assert bar.text == ""
@@ -330,8 +326,7 @@ def test_words_over_the_list(
         browser.screen.bar.input.insert_text_at_cursor(text)
         await browser.settle()
         await browser.press(key)
-        await browser.until(lambda: not browser.screen.bar.is_waiting)
-        await browser.settle()
+        await browser.pause_is_over()
         golden(name, browser.text)
 
     drive(four_hundred, script, size=size)
@@ -344,8 +339,7 @@ def test_hostile_words_are_only_text(hostile: Store, golden: Golden, name: str, 
         browser.screen.bar.input.insert_text_at_cursor("project:")
         await browser.settle()
         await browser.press("up", "up")
-        await browser.until(lambda: not browser.screen.bar.is_waiting)
-        await browser.settle()
+        await browser.pause_is_over()
         golden(name, browser.text)
         while True:
             line = browser.screen.bar.input
@@ -353,8 +347,7 @@ def test_hostile_words_are_only_text(hostile: Store, golden: Golden, name: str, 
                 break
             await browser.press("up")
         await browser.press("tab")
-        await browser.until(lambda: not browser.screen.bar.is_waiting)
-        await browser.settle()
+        await browser.pause_is_over()
         assert "\x1b" in browser.screen.bar.text
         assert "\x1b" not in browser.text
         assert "1 of 14" in browser.lines[0]

@@ -75,9 +75,7 @@ def hostile(store: Store, tmp_path: Path) -> Store:
 def test_screen(four_hundred: Store, golden: Golden, name: str, keys: list[str]) -> None:
     async def script(browser: Browser) -> None:
         await browser.press(*keys)
-        if "slash" in keys:
-            await browser.until(lambda: not browser.screen.bar.is_waiting)
-            await browser.settle()
+        await browser.pause_is_over()
         golden(name, browser.text)
 
     drive(four_hundred, script)

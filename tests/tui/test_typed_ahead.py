@@ -43,7 +43,7 @@ async def shown(browser: Browser) -> tuple[str, object, str]:
 async def after(browser: Browser) -> None:
     await browser.pilot.pause()
     await browser.until(lambda: not browser.app.is_typed_ahead)
-    await browser.settle()
+    await browser.pause_is_over()
 
 
 @pytest.mark.parametrize("stop", [name for name in STOPS if name != _LISTED_MEANWHILE])
@@ -56,7 +56,10 @@ def test_every_screen_is_reached_by_keys_typed_at_once(toured: Store, stop: str)
         found.append(await shown(browser))
 
     async def together(browser: Browser) -> None:
-        at_once(browser, *STOPS[stop])
+        with browser.typed_in_no_time():
+            at_once(browser, *STOPS[stop])
+            await browser.pilot.pause()
+            await browser.until(lambda: not browser.app.is_typed_ahead)
         await after(browser)
         found.append(await shown(browser))
 

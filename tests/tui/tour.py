@@ -100,5 +100,4 @@ async def _back(browser: Browser) -> None:
     screen.table.focus()
     screen.bar.set_text("")
     await browser.press("escape", "U", "home")
-    await browser.until(lambda: not screen.bar.is_waiting)
-    await browser.settle()
+    await browser.pause_is_over()
