@@ -7,34 +7,33 @@ import sqlite3
 import time
 from collections.abc import Callable, Container, Generator, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import islice
 
 from runicorn_db import ingest
 from runicorn_db.ingest import Counts, ReadRun
 from runicorn_db.judging import judge_running
-from runicorn_db.looking import Looks
+from runicorn_db.kept_shared import KeptSharedFiles
 from runicorn_db.measuring import Measurer
 from runicorn_db.readers import Readers
 from runicorn_db.roots import find as find_root
+from runicorn_db.scanning import KnownRun, Scan, UnusableRoot, changed_among, known_runs, with_mark
 from runicorn_db.series_sync import SeriesReader
 from runicorn_db.short_writes import ShortWrites
-from runicorn_db.sources.directories import FoundRun, find_run_directories
-from runicorn_db.sources.files import FileProblem, Unreadable
+from runicorn_db.sources.directories import FoundRun
+from runicorn_db.sources.files import FileProblem
 from runicorn_db.sources.reader_process import RunJob, RunPiece
 from runicorn_db.sources.runicorn import record_of
-from runicorn_db.sources.shared_files import SharedFiles, shared_signature, shared_size
-from runicorn_db.sources.signatures import full_signature, growth, is_run, is_same, quick_signature
+from runicorn_db.sources.shared_files import SharedFiles
+from runicorn_db.sources.signatures import growth
 from runicorn_db.store import Store
 from runicorn_db.sync_report import Controls, Phase, SyncProgress, SyncReport
 
-_RUNS_PER_LOOK = 1000
 _RUNS_AT_FIRST = 200
 _RUNS_PER_WRITE = 500
 _RUNS_PER_PORTION = 100
 # What a run weighs beside the bytes of a long file: opening its small files takes as long as reading these.
 _RUN_BYTES = 20_000
-_LARGE = 64 << 20
 # Owners of problems that belong to no run.
 _OF_SCAN = b""
 _OF_SHARED_FILES = b"."
@@ -79,24 +78,6 @@ def _added(left: SyncReport, right: SyncReport) -> SyncReport:
     return SyncReport(**sums, is_complete=left.is_complete and right.is_complete)
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    id: str
-    signature: str
-    is_missing: bool
-    is_running: bool
-
-
-@dataclass(slots=True)
-class _Scan:
-    found: list[FoundRun] = field(default_factory=list)
-    problems: list[FileProblem] = field(default_factory=list)
-
-    @property
-    def paths(self) -> set[bytes]:
-        return {run.path for run in self.found}
-
-
 class RootSync:
     """One pass over one root.
 
@@ -110,54 +91,40 @@ class RootSync:
         self._path = path
         self._controls = controls
         self._counts = Counts()
-        self._shared_before = {} if shared_before is None else shared_before
-        self._opened: SharedFiles | None = None
         self._readers = Readers()
-        self._looks = Looks(path, {}, self._check)
         with self._database.snapshot() as connection:
             sql = "SELECT id, name, signature FROM root WHERE path = ?"
-            self._root_id, self._name, self._shared_signature = connection.execute(sql, (path,)).fetchone()
+            self._root_id, self._name, signature = connection.execute(sql, (path,)).fetchone()
+        self._shared = KeptSharedFiles(path, signature, {} if shared_before is None else shared_before)
 
     def run(self, *, is_thorough: bool = True) -> SyncReport:
         """Scan, list, read the series of everything that changed in the root, and measure it."""
-        scan = _Scan()
+        scan = Scan(
+            self._database, self._root_id, self._path, self._shared, lambda n: self._report("scan", n, 0), self._check
+        )
         is_complete, missing = True, 0
-        changed: Sequence[tuple[FoundRun, str | None]] = []
         try:
-            known = self._known()
-            self._looks = Looks(self._path, _seen(known) if is_thorough else {}, self._check)
-            if not self._scan(scan, known):
-                return SyncReport()
-            signature = shared_signature(self._path)
-            if not is_thorough and self._path in self._shared_before and shared_size(self._path) > _LARGE:
-                # A database that a trainer writes all the time is not copied every minute.
-                signature = self._shared_signature
-            is_shared_changed = signature != self._shared_signature
-            changed = self._changed(scan, known, is_thorough=is_thorough, is_shared_changed=is_shared_changed)
-            doubtful = {run.path for run, now in changed if now is not None and not is_run(now)}
-            if doubtful:
-                # They may be no run directories any more: found anew, as if they had not been known.
-                scan = _Scan()
-                if not self._scan(scan, known.keys() - doubtful):
-                    return SyncReport()
-                changed = self._changed(scan, known, is_thorough=is_thorough, is_shared_changed=is_shared_changed)
-            self._list(changed, scan.problems, on_disk=scan.paths)
-            missing = self._mark_missing(scan, known)
+            scan.look(is_thorough=is_thorough)
+            self._settle(scan.settled)
+            self._list(scan.changed, scan.problems, on_disk=scan.paths)
+            missing = self._mark_missing(scan)
             self._read_series()
             self._judge()
-            self._finish(signature, scan)
+            self._finish(scan)
             self._measure()
+        except UnusableRoot as error:
+            self._set_state(error.state, str(error))
+            return SyncReport()
         except _Stopped:
             is_complete = False
         finally:
-            self._close_shared()
-            self._looks.close()
+            self._shared.close()
             self._readers.close()
         return SyncReport(
             found=len(scan.found),
             added=len(self._counts.new),
             changed=self._counts.changed,
-            unchanged=len(scan.found) - len(changed),
+            unchanged=len(scan.found) - len(scan.changed),
             missing=missing,
             deleted=self._counts.deleted,
             restored=self._counts.restored,
@@ -166,19 +133,10 @@ class RootSync:
 
     def look_at(self, paths: Iterable[bytes]) -> SyncReport:
         """Read only these run directories again, where they changed: cheap enough for every other second."""
-        known = self._known(paths)
-        runs = [FoundRun(path, b"/.recycle/" in b"/" + path) for path in known]
+        known = known_runs(self._database, self._root_id, paths)
         is_complete = True
         try:
-            changed = [
-                (run, signature)
-                for run in runs
-                if os.path.isdir(os.fsencode(self._path) + b"/" + run.path)
-                and not is_same(
-                    before := _without_mark(known[run.path].signature),
-                    signature := full_signature(self._path, run.path, before),
-                )
-            ]
+            changed = changed_among(self._path, known)
             if changed:
                 # Other directories were not looked at: those the index knows are taken to be there.
                 self._list(self._without_grown(changed, known), [], on_disk=None)
@@ -187,39 +145,22 @@ class RootSync:
         except _Stopped:
             is_complete = False
         finally:
-            self._close_shared()
+            self._shared.close()
             self._readers.close()
-        return SyncReport(found=len(runs), changed=self._counts.changed, is_complete=is_complete)
+        return SyncReport(found=len(known), changed=self._counts.changed, is_complete=is_complete)
 
     def _without_grown(
-        self, changed: list[tuple[FoundRun, str]], known: dict[bytes, _Known]
+        self, changed: list[tuple[FoundRun, str]], known: Mapping[bytes, KnownRun]
     ) -> list[tuple[FoundRun, str]]:
         """Settle the runs of which only events.jsonl grew: walking their directories every other second is unkind."""
-        grown = {run.path: growth(_without_mark(known[run.path].signature), now) for run, now in changed}
+        grown = {run.path: growth(known[run.path].files, now) for run, now in changed}
         with self._database.writing() as connection:
             for run, signature in changed:
                 if (size := grown[run.path]) is not None:
-                    mark = known[run.path].signature.rpartition("|")[2]
-                    ingest.note_growth(connection, self._root_id, run.path, f"{signature}|{mark}", size)
+                    marked = with_mark(signature, known[run.path].mark)
+                    ingest.note_growth(connection, self._root_id, run.path, marked, size)
                     self._counts.changed += 1
         return [(run, signature) for run, signature in changed if grown[run.path] is None]
-
-    # --- the files of the root as a whole
-
-    def _shared(self) -> SharedFiles:
-        """What was kept, or else read now and kept."""
-        if self._path not in self._shared_before:
-            self._shared_before[self._path] = self._open_shared()
-        return self._shared_before[self._path]
-
-    def _open_shared(self) -> SharedFiles:
-        if self._opened is None:
-            self._opened = SharedFiles.read(self._path)
-        return self._opened
-
-    def _close_shared(self) -> None:
-        if self._opened is not None:
-            self._opened.close()
 
     def _check(self) -> None:
         if self._controls.should_stop():
@@ -228,91 +169,17 @@ class RootSync:
     def _report(self, phase: Phase, done: int, total: int) -> None:
         self._controls.progress(SyncProgress(root=self._name, phase=phase, done=done, total=total))
 
-    # --- scan
-
-    def _scan(self, scan: _Scan, known: Container[bytes]) -> bool:
-        """Find the run directories; False (and nothing changes) when the root cannot be read or is suddenly empty."""
-        self._report("scan", 0, 0)
-        try:
-            for run in find_run_directories(self._path, scan.problems, known=known):
-                scan.found.append(run)
-                if len(scan.found) % 1000 == 0:
-                    self._report("scan", len(scan.found), 0)
-                    self._check()
-        except Unreadable as error:
-            self._set_state("unreadable", f"{self._path}: {error.reason}")
-            return False
-        with self._database.snapshot() as connection:
-            sql = "SELECT count(*) FROM experiment WHERE root_id = ? AND missing_at IS NULL"
-            (expected,) = connection.execute(sql, (self._root_id,)).fetchone()
-        if expected and not scan.found:
-            self._set_state(
-                "empty", f"{self._path} is suddenly empty (not mounted?): its {expected} experiments were kept"
-            )
-            return False
-        return True
-
-    def _set_state(self, state: str, problem: str | None) -> None:
+    def _set_state(self, state: str, problem: str) -> None:
         with self._database.writing() as connection:
             connection.execute(
                 "UPDATE root SET state = ?, problem = ?, is_writable = ? WHERE id = ?",
                 (state, problem, os.access(self._path, os.W_OK), self._root_id),
             )
 
-    def _known(self, paths: Iterable[bytes] | None = None) -> dict[bytes, _Known]:
-        """The run directories that the index knows, or those of them with these paths."""
-        sql = (
-            "SELECT run_directory.path, run_directory.id, signature, missing_at IS NOT NULL,"
-            " recorded_status = 'running',"
-            # A directory that was set aside takes over when the one that held its id is gone.
-            " experiment_seq IS NULL AND NOT EXISTS"
-            " (SELECT 1 FROM experiment AS holder WHERE holder.id = run_directory.id AND missing_at IS NULL)"
-            " FROM run_directory LEFT JOIN experiment ON seq = experiment_seq WHERE run_directory.root_id = ?"
-        )
-        keys: Sequence[tuple[int] | tuple[int, bytes]] = [(self._root_id,)]
-        if paths is not None:
-            sql += " AND run_directory.path = ?"
-            keys = [(self._root_id, path) for path in paths]
-        with self._database.snapshot() as connection:
-            return {
-                path: _Known(name, "" if is_free else signature, bool(is_missing), bool(is_running))
-                for key in keys
-                for path, name, signature, is_missing, is_running, is_free in connection.execute(sql, key)
-            }
-
-    def _changed(
-        self, scan: _Scan, known: dict[bytes, _Known], *, is_thorough: bool, is_shared_changed: bool
-    ) -> list[tuple[FoundRun, str | None]]:
-        """The runs to read (again), each with the signature its files have now, None where it is not known yet."""
-        if is_shared_changed:
-            self._shared_before.pop(self._path, None)
-        changed: list[tuple[FoundRun, str | None]] = [(run, None) for run in scan.found if run.path not in known]
-        settled: list[tuple[bytes, str]] = []
-        for begin in range(0, len(scan.found), _RUNS_PER_LOOK):
-            self._check()
-            runs = [
-                (run, before, *before.signature.rpartition("|")[::2])
-                for run in scan.found[begin : begin + _RUNS_PER_LOOK]
-                if (before := known.get(run.path))
-                and (is_thorough or not self._looks_unchanged(run, before, is_shared_changed))
-            ]
-            signatures = self._looks.signatures([(run.path, seen) for run, _, seen, _ in runs])
-            for (run, before, seen, mark), signature in zip(runs, signatures, strict=True):
-                is_as_shared = not is_shared_changed or mark == self._shared().mark(before.id)
-                if before.is_missing or not is_same(seen, signature) or not is_as_shared:
-                    changed.append((run, signature))
-                elif signature != seen:
-                    settled.append((run.path, f"{signature}|{mark}"))
+    def _settle(self, settled: Sequence[tuple[bytes, str]]) -> None:
         if settled:
             with self._database.writing() as connection:
                 ingest.note_settled(connection, self._root_id, settled)
-        return changed
-
-    def _looks_unchanged(self, run: FoundRun, before: _Known, is_shared_changed: bool) -> bool:
-        """Two stats; small files of an ended run that were rewritten in place are not noticed."""
-        return not (before.is_running or before.is_missing or is_shared_changed) and before.signature.startswith(
-            quick_signature(self._path, run.path) + "|"
-        )
 
     # --- list
 
@@ -347,7 +214,7 @@ class RootSync:
         self, changed: Sequence[tuple[FoundRun, str | None]], problems: list[FileProblem]
     ) -> Generator[ReadRun | None]:
         """Each run in its turn, None where it is unreadable."""
-        shared = self._shared()
+        shared = self._shared.contents()
         jobs = [
             RunJob(number=number, root=self._path, found=found, is_known=signature is not None)
             for number, (found, signature) in enumerate(changed)
@@ -365,16 +232,13 @@ class RootSync:
                         yield None
                     else:
                         record = record_of(found, piece.files, shared=shared)
-                        seen = _with_mark(signature or piece.signature or "", shared, record.id)
+                        seen = with_mark(signature or piece.signature or "", shared.mark(record.id))
                         yield ReadRun(record=record, signature=seen, measured=piece.measured)
 
-    def _mark_missing(self, scan: _Scan, known: dict[bytes, _Known]) -> int:
-        """Hide what is no longer on disk; where a folder could not be listed nothing is known of what lies in it."""
-        unlisted = tuple(problem.path + b"/" for problem in scan.problems)
-        present = scan.paths
-        present |= {problem.path for problem in scan.problems}
-        gone = [path for path in known if path not in present and not path.startswith(unlisted)]
-        new = [(time.time(), self._root_id, path) for path in gone if not known[path].is_missing]
+    def _mark_missing(self, scan: Scan) -> int:
+        """Hide what is no longer on disk."""
+        gone = scan.gone()
+        new = [(time.time(), self._root_id, path) for path in gone if not scan.known[path].is_missing]
         if gone:
             with self._database.writing() as connection:
                 connection.executemany(
@@ -390,7 +254,7 @@ class RootSync:
 
     def _read_series(self, paths: Sequence[bytes] | None = None) -> None:
         reader = SeriesReader(
-            self._database, self._root_id, self._path, self._open_shared, self._controls.should_stop, self._readers
+            self._database, self._root_id, self._path, self._shared.open, self._controls.should_stop, self._readers
         )
         for done, total in reader.run(paths):
             self._report("series", done, total)
@@ -408,7 +272,7 @@ class RootSync:
         judged = judge_running(self._database, self._root_id)
         self._counts.changed += len(judged - self._counts.new)
 
-    def _finish(self, signature: str, scan: _Scan) -> None:
+    def _finish(self, scan: Scan) -> None:
         with self._database.writing() as connection:
             connection.execute(
                 "DELETE FROM problem WHERE root_id = ?1 AND owner NOT IN"
@@ -418,12 +282,12 @@ class RootSync:
                 (self._root_id, _OF_SCAN, _OF_SHARED_FILES),
             )
             ingest.store_problems(connection, self._root_id, _OF_SCAN, scan.problems)
-            if (shared := self._shared_before.get(self._path)) is not None:
+            if (shared := self._shared.kept) is not None:
                 ingest.store_problems(connection, self._root_id, _OF_SHARED_FILES, shared.problems)
             connection.execute(
                 "UPDATE root SET state = 'ok', problem = NULL, is_writable = ?, last_synced_at = ?, signature = ?"
                 " WHERE id = ?",
-                (os.access(self._path, os.W_OK), time.time(), signature, self._root_id),
+                (os.access(self._path, os.W_OK), time.time(), self._shared.signature, self._root_id),
             )
 
 
@@ -433,16 +297,3 @@ def _portions(runs: Sequence[ReadRun]) -> list[Sequence[ReadRun]]:
         return [runs]
     ordered = sorted(runs, key=lambda run: run.record.created_at)
     return [ordered[at : at + _RUNS_PER_PORTION] for at in range(0, len(ordered), _RUNS_PER_PORTION)]
-
-
-def _seen(known: Mapping[bytes, _Known]) -> dict[bytes, str]:
-    return {path: _without_mark(run.signature) for path, run in known.items()}
-
-
-def _with_mark(signature: str, shared: SharedFiles, run_id: str) -> str:
-    """The signature of the files of a run, and of what the shared files say of it."""
-    return f"{signature}|{shared.mark(run_id)}"
-
-
-def _without_mark(signature: str) -> str:
-    return signature.rpartition("|")[0]

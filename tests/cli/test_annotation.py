@@ -83,6 +83,7 @@ def test_at_a_terminal_where_takes_a_no(db: Path) -> None:
     child.sendline("n")
     child.expect_exact("Nothing was changed.")
     child.expect(pexpect.EOF)
+    child.wait()
     child.close()
 
     assert child.exitstatus == 1

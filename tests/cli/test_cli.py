@@ -73,6 +73,7 @@ def test_what_was_typed_cannot_act_on_the_terminal(tmp_path: Path) -> None:
     command = ["-m", "runicorn_tui", str(tmp_path / "a\x1b[2Jb")]
     terminal = pexpect.spawn(sys.executable, command, env=dict(os.environ), timeout=30, dimensions=(24, 200))
     terminal.expect(pexpect.EOF)
+    terminal.wait()
     terminal.close()
 
     assert terminal.exitstatus == 2
@@ -116,6 +117,7 @@ def test_on_a_terminal_the_browser_opens_and_q_ends_it(root: Path) -> None:
     terminal.send("q")
     terminal.expect_exact("\x1b[?1049l")
     terminal.expect(pexpect.EOF)
+    terminal.wait()
     terminal.close()
 
     assert terminal.exitstatus == 0

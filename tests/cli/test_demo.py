@@ -29,6 +29,7 @@ def test_on_a_terminal_the_browser_opens_while_experiments_train(run: Run, tmp_p
     terminal.expect_exact("running")
     terminal.send("q")
     terminal.expect(pexpect.EOF)
+    terminal.wait()
     terminal.close()
 
     assert terminal.exitstatus == 0

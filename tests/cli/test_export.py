@@ -497,6 +497,7 @@ def test_at_a_terminal_it_asks_before_it_replaces_and_shows_how_far_it_is(db: Pa
     child.sendline("n")
     child.expect_exact("Nothing was written.")
     child.expect(pexpect.EOF)
+    child.wait()
     child.close()
     assert child.exitstatus == 1
     assert (tmp_path / "x.csv").read_text() == "mine"
@@ -507,6 +508,7 @@ def test_at_a_terminal_it_asks_before_it_replaces_and_shows_how_far_it_is(db: Pa
     child.expect_exact("exporting  [")
     child.expect_exact("y.csv: 4 rows of 4 experiments")
     child.expect(pexpect.EOF)
+    child.wait()
     child.close()
     assert child.exitstatus == 0
 

@@ -99,6 +99,7 @@ def test_a_row_fits_a_narrow_terminal(db: Path, columns: int) -> None:
     )
     terminal.expect(pexpect.EOF)
     lines = str(terminal.before).splitlines()
+    terminal.wait()
     terminal.close()
 
     assert terminal.exitstatus == 0

@@ -120,6 +120,7 @@ def test_on_a_terminal_the_number_has_to_be_typed(trashed: Path, root: Path, typ
     terminal.expect_exact("This cannot be undone. Type 2 to remove them for good:")
     terminal.sendline(typed)
     terminal.expect(pexpect.EOF)
+    terminal.wait()
     terminal.close()
 
     assert terminal.exitstatus == code
@@ -218,6 +219,7 @@ def test_progress_is_drawn_on_a_terminal_only(trashed: Path, run: Run) -> None:
     terminal = pexpect.spawn(sys.executable, command, timeout=30, dimensions=(24, 200))
     terminal.expect_exact("removing  [")
     terminal.expect(pexpect.EOF)
+    terminal.wait()
     terminal.close()
 
     assert terminal.exitstatus == 0

@@ -264,6 +264,7 @@ def test_on_a_terminal_it_asks_and_no_is_the_default(
     terminal.expect_exact("Move 1 experiment to the trash? [y/N]")
     terminal.sendline(answer)
     terminal.expect(pexpect.EOF)
+    terminal.wait()
     terminal.close()
 
     assert terminal.exitstatus == code

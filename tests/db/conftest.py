@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import codecs
 import json
 import os
 import shutil
@@ -66,6 +67,8 @@ def directory_of_ordinary_user() -> Iterator[Path]:
     """A directory of a user without the rights of root, who could write anywhere; the test runs as that user."""
     user, nobody = os.geteuid(), 65534
     path = Path(tempfile.mkdtemp(prefix="runicorn-tui-test-"))
+    # Python may lie where that user cannot read it, and remembers a codec that it did not find.
+    codecs.lookup("ascii")
     if user == 0:
         os.chown(path, nobody, -1)
         os.seteuid(nobody)

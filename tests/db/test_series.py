@@ -8,7 +8,7 @@ import tarfile
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
@@ -546,8 +546,8 @@ bounds = st.none() | st.integers(-10, 620)
 @given(st.lists(small_steps, min_size=1, max_size=3), st.data())
 @settings(max_examples=100)
 def test_every_downsample_of_long_series_keeps_what_it_must(steps_of_metrics, data):
-    with small_segments():
-        connection = new_connection()
+    # An example may be given up at any draw.
+    with small_segments(), closing(new_connection()) as connection:
         for name, steps in zip("abc", steps_of_metrics, strict=False):
             append(connection, [(name, step, data.draw(small_points)) for step in steps])
         repeated = data.draw(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 600), small_points), max_size=5))
@@ -559,7 +559,6 @@ def test_every_downsample_of_long_series_keeps_what_it_must(steps_of_metrics, da
             for limit in {1, 2, 4, 8, 12, 60, max(len(whole.steps) - 1, 1), len(whole.steps) + 1}:
                 table = read(connection, metrics=metrics, step_min=low, step_max=high, downsample=limit)
                 check_downsampled(table, whole, limit)
-        connection.close()
 
 
 def check_downsampled(table: MetricTable, whole: MetricTable, limit: int) -> None:

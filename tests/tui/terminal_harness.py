@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -116,7 +117,10 @@ class Terminal:
         return status
 
     def kill(self) -> None:
-        self.process.close(force=True)
+        if self.process.isalive():
+            self.process.kill(signal.SIGKILL)
+            self.process.wait()
+        self.process.close()
 
     def is_restored(self) -> bool:
         """Whether every mode that was switched on was switched off again, the last time."""
