@@ -47,7 +47,8 @@ demo: $(VENV)/.installed
 test: $(VENV)/.test
 	@mkdir -p build
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -m "not alone" -n 4 --dist worksteal 2>&1 | tee build/pytest.txt
+	$(BIN)/pytest -m "not alone" -n 4 --dist worksteal tests/tui 2>&1 | tee build/pytest.txt
+	$(BIN)/coverage run -m pytest -m "not alone" -n 4 --dist worksteal --ignore tests/tui 2>&1 | tee -a build/pytest.txt
 	$(BIN)/coverage run -m pytest -m alone 2>&1 | tee -a build/pytest.txt
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report

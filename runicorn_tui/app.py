@@ -161,10 +161,11 @@ class RunicornApp(Companions, Notices, TypedAhead):
                 raise asyncio.CancelledError
 
     def _is_asked_for_nobody(self) -> bool:
-        """Whether this runs in a worker of a screen that is closed, which Textual cancels a moment later."""
+        """Whether this runs in a worker of a screen that is or gets closed, which Textual cancels a moment later."""
         try:
             worker = cast("Worker[Any]", get_current_worker())
-            return worker.is_running and worker.node.screen not in self.screen_stack
+            is_closing = not self.is_running and worker.node is not self
+            return worker.is_running and (is_closing or worker.node.screen not in self.screen_stack)
         except (NoActiveWorker, NoScreen, ScreenStackError):
             return False
 
@@ -318,10 +319,31 @@ class RunicornApp(Companions, Notices, TypedAhead):
 
     def on_resize(self, event: events.Resize) -> None:
         is_small = event.size.width < MIN_WIDTH or event.size.height < MIN_HEIGHT
-        if is_small and not isinstance(self.screen, TooSmall):
+        told = self._told_too_small
+        if is_small and told is None:
             self.push_screen(TooSmall())
-        elif not is_small and isinstance(self.screen, TooSmall):
-            self.pop_screen()
+        elif told is not None and not is_small:
+            if told is self.screen:
+                self.pop_screen()
+            else:
+                self._take_away(told)
+
+    def _screen_changed(self, screen: Screen[object]) -> None:
+        super()._screen_changed(screen)
+        told = self._told_too_small
+        if told is not None and not isinstance(self.screen, TooSmall | QuitScreen):
+            # Nobody could read what a key agrees to on a screen that opens late.
+            self._take_away(told)
+            self.push_screen(TooSmall())
+
+    @property
+    def _told_too_small(self) -> TooSmall | None:
+        return next((screen for screen in self._screen_stack if isinstance(screen, TooSmall)), None)
+
+    def _take_away(self, screen: Screen[None]) -> None:
+        # Textual takes away only the topmost; behind what was opened over it this would hide the screens.
+        self._screen_stack.remove(screen)
+        screen.remove()
 
 
 class TooSmall(ModalScreen[None]):

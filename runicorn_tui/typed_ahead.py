@@ -89,7 +89,7 @@ class TypedAhead(App[None]):
 
     @on(Passed)
     async def _passed(self, message: Passed) -> None:
-        if message.turn != self._turn:
+        if message.turn != self._turn or not self.screen_stack:
             return
         if message.left > 1:
             self._send_behind(self.focused or self.screen, message.left - 1)

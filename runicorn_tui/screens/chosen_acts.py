@@ -27,6 +27,7 @@ class ChosenActs(BrowserScreen[None]):
 
         def _is_refused(self, what: str) -> bool: ...
         def _list(self, *, keep: bool) -> object: ...
+        def look_again(self, *, is_grown: bool) -> object: ...
 
     async def chosen(self) -> Snapshot:
         """What an act is about that needs experiments: on the line of a group there may be none, which is said."""
@@ -71,11 +72,10 @@ class ChosenActs(BrowserScreen[None]):
                 hidden = await self.table.hidden()
                 self.app.push_screen(TagsScreen(chosen, hidden=hidden), self._tagged)
 
-    async def _tagged(self, tagged: Tagged | None) -> None:
+    def _tagged(self, tagged: Tagged | None) -> None:
         if tagged is not None:
             self.say(str(tagged), is_warning=tagged.problem is not None)
-            with self.reporting():
-                await self.table.read_again()
+            self.look_again(is_grown=False)
 
     @opening
     @work(group="describe")
@@ -94,6 +94,7 @@ class ChosenActs(BrowserScreen[None]):
     def _described(self, is_saved: bool | None) -> None:
         if is_saved:
             self.say("Description saved")
+            self.look_again(is_grown=False)
 
     @opening
     @work(group="compare")

@@ -130,11 +130,12 @@ class ConfirmDelete(TakingDialog[Outcome | None]):
         preview = self._preview
         if preview is None:
             return []
+        undoes = self.app.keymap.hint("undo")
         title = f" Move {format.plural(preview.total, 'experiment')} to the trash"
         size = f"{format.size(preview.size_bytes)} "
         lines = [
             Part(0, heading(title, size, width)),
-            Part(6, Content.styled(" Nothing is removed from disk; z brings them back.", "$text-muted")),
+            Part(6, Content.styled(f" Nothing is removed from disk; {undoes} brings them back.", "$text-muted")),
             Part(7, Content("")),
         ]
         if preview.total:

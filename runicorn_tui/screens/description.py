@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import TextArea
 
 from runicorn_db.errors import StoreError
 from runicorn_db.outcomes import AnnotatePreview
 from runicorn_db.query import Experiment
 from runicorn_tui import keys
+from runicorn_tui.screens.dialog import ClosingItself
 from runicorn_tui.terminal import safe
 from runicorn_tui.widgets.description_area import DescriptionArea, safe_lines
 from runicorn_tui.widgets.status_line import KeyBar, Line
 
-if TYPE_CHECKING:
-    from runicorn_tui.app import RunicornApp
 
-
-class DescriptionScreen(ModalScreen[bool]):
+class DescriptionScreen(ClosingItself[bool]):
     """Closes with whether the description was saved."""
 
     SCOPES: ClassVar[tuple[keys.Scope, ...]] = ("describing",)
@@ -35,11 +32,6 @@ class DescriptionScreen(ModalScreen[bool]):
         self._experiment_id = experiment_id
         self._before: str | None = None
         self._is_saving = False
-
-    if TYPE_CHECKING:
-
-        @property
-        def app(self) -> RunicornApp: ...
 
     @property
     def area(self) -> DescriptionArea:
@@ -118,7 +110,9 @@ class DescriptionScreen(ModalScreen[bool]):
             self._show_prompt("changed", "$text-muted")
         elif self._is_changed:
             self.set_focus(None)
-            self._show_prompt("Not saved yet: y throws it away", "$warning")
+            self._show_prompt(
+                f"Not saved yet: {self.app.keymap.hint('description-discard')} throws it away", "$warning"
+            )
         elif not self._is_saving:
             self.dismiss(False)
             return
@@ -138,9 +132,10 @@ class DescriptionScreen(ModalScreen[bool]):
     @work(group="describe")
     async def _save(self, text: str) -> None:
         try:
-            await self.app.ask(self.app.store.annotate, (self._experiment_id,), description=text)
+            with self.app.doing(lambda: "saving the description"):
+                await self.app.ask(self.app.store.annotate, (self._experiment_id,), description=text)
         except StoreError as error:
             self._is_saving = False
             self._show_prompt(str(error), "$error")
             return
-        self.dismiss(True)
+        self.finish(True)

@@ -1,4 +1,4 @@
-"""What the two dialogs have in common that take experiments away: what they show, and how one agrees to it."""
+"""Dialogs that work before they close, and what those two have in common that take experiments away."""
 
 from __future__ import annotations
 
@@ -42,7 +42,31 @@ class Part:
     line: Content
 
 
-class TakingDialog(ModalScreen[ResultT], Generic[ResultT]):
+class ClosingItself(ModalScreen[ResultT], Generic[ResultT]):
+    """A dialog whose work may end while another screen lies over it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._came_of_it: tuple[ResultT] | None = None
+
+    if TYPE_CHECKING:
+
+        @property
+        def app(self) -> RunicornApp: ...
+
+    def finish(self, result: ResultT) -> None:
+        """Closes with a result, once nothing lies over the dialog."""
+        self._came_of_it = (result,)
+        self.on_screen_resume()
+
+    def on_screen_resume(self) -> None:
+        # When this arrives something else may lie over it already.
+        if self._came_of_it is not None and self.app.screen is self:
+            (result,), self._came_of_it = self._came_of_it, None
+            self.dismiss(result)
+
+
+class TakingDialog(ClosingItself[ResultT], Generic[ResultT]):
     """Says what would be taken away; goes on when one key, or the number of them, is typed. Enter alone does nothing.
 
     Only keys that are pressed count: pasted text arrives as another event and is refused.
@@ -69,14 +93,8 @@ class TakingDialog(ModalScreen[ResultT], Generic[ResultT]):
         super().__init__()
         self._typed = ""
         self._is_refused = False
-        self._finished: tuple[ResultT] | None = None
         self.is_working = False
         self.is_called_off = False
-
-    if TYPE_CHECKING:
-
-        @property
-        def app(self) -> RunicornApp: ...
 
     # What the dialogs differ in.
 
@@ -263,17 +281,9 @@ class TakingDialog(ModalScreen[ResultT], Generic[ResultT]):
         """Whether there is nothing to be told but how many were taken."""
 
     def finish(self, result: ResultT) -> None:
-        """Closes with a result, once nothing lies over the dialog."""
         if not self.went_well(result):
             self.app.stay_open()
-        self._finished = (result,)
-        if self.app.screen is self:
-            self.on_screen_resume()
-
-    def on_screen_resume(self) -> None:
-        finished, self._finished = self._finished, None
-        if finished is not None:
-            self.dismiss(finished[0])
+        super().finish(result)
 
     def on_unmount(self) -> None:
         self.is_called_off = True

@@ -328,16 +328,21 @@ class ExperimentScreen(UndoScreen[bool]):
     def _tagged(self, tagged: Tagged | None) -> None:
         if tagged is not None:
             self.say(str(tagged), is_warning=tagged.problem is not None)
-            self._read()
+            self._annotated()
 
     def action_describe(self) -> None:
         from runicorn_tui.screens.description import DescriptionScreen
 
         def closed(is_saved: bool | None) -> None:
             if is_saved:
-                self._read()
+                self._annotated()
 
         self.app.push_screen(DescriptionScreen(self._experiment_id), closed)
+
+    def _annotated(self) -> None:
+        """Shows it here, and in the row of the list, which stays where it is."""
+        self._read()
+        self.app.first_screen.look_again(is_grown=False)
 
     @opening
     @work(group="delete", exclusive=True)

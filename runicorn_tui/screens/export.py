@@ -266,6 +266,6 @@ class ExportScreen(FileDialog):
             # Not by the threads of the app: when it ends they are gone before this.
             await asyncio.to_thread(writing.close)
         if writing.is_done:
-            self.finish(path, summary(self._progress))
+            self.finish_with(path, summary(self._progress))
         else:
             self.show_prompt("Stopped: nothing was written.", "$warning")

@@ -208,7 +208,7 @@ class Grouping(ChosenActs):
     def on_unmount(self) -> None:
         self.stop_looking()
 
-    async def _tagged(self, tagged: Tagged | None) -> None:
-        await super()._tagged(tagged)
+    def _tagged(self, tagged: Tagged | None) -> None:
+        super()._tagged(tagged)
         if tagged is not None and self.group_by == "tag":
             self._list_by_key(keep=True)

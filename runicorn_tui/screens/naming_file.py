@@ -6,7 +6,6 @@ from abc import abstractmethod
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from textual.content import Content
 
@@ -14,15 +13,13 @@ from runicorn_db.errors import StoreError
 from runicorn_tui.export import ExportError
 from runicorn_tui.export.files import checked, proposed
 from runicorn_tui.screens.choosing import Choosing
+from runicorn_tui.screens.dialog import ClosingItself
 from runicorn_tui.terminal import harmless, safe
 from runicorn_tui.widgets.status_line import Line
 from runicorn_tui.widgets.still_input import StillInput
 
-if TYPE_CHECKING:
-    from runicorn_tui.app import RunicornApp
 
-
-class FileDialog(Choosing[str | None]):
+class FileDialog(Choosing[str | None], ClosingItself[str | None]):
     """A dialog with a `StillInput` for the name and a line `#file-prompt`; closes with a sentence about the file."""
 
     def __init__(self) -> None:
@@ -30,12 +27,6 @@ class FileDialog(Choosing[str | None]):
         self._proposed = ""
         self.replaces: Path | None = None
         """The file of which it was asked whether it is to be replaced."""
-        self._finished: str | None = None
-
-    if TYPE_CHECKING:
-
-        @property
-        def app(self) -> RunicornApp: ...
 
     @abstractmethod
     def stem_and_suffix(self) -> tuple[str, str]:
@@ -91,13 +82,6 @@ class FileDialog(Choosing[str | None]):
         except OSError as error:
             self.show_prompt(f"{error.filename or typed}: {error.strerror or error}", "$error")
 
-    def finish(self, path: Path, what: str) -> None:
-        """Closes with where the file is and what is in it, once nothing lies over the dialog."""
-        self._finished = f"{path.absolute()}: {what}"
-        if self.app.screen is self:
-            self.on_screen_resume()
-
-    def on_screen_resume(self) -> None:
-        finished, self._finished = self._finished, None
-        if finished is not None:
-            self.dismiss(finished)
+    def finish_with(self, path: Path, what: str) -> None:
+        """Closes with where the file is and what is in it."""
+        self.finish(f"{path.absolute()}: {what}")

@@ -176,7 +176,7 @@ class SavedFiltersScreen(ModalScreen[str | None]):
         if (row := self.table.current) is not None:
             self._deleted = row
             self._change({row[0]: None})
-            self._say(f"@{row[0]} is deleted, z brings it back")
+            self._say(f"@{row[0]} is deleted, {self.app.keymap.hint('saved-undo')} brings it back")
 
     def action_undo(self) -> None:
         if self._deleted is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from rich.cells import cell_len
 from textual import on, work
@@ -21,14 +21,12 @@ from runicorn_tui.acts import CHUNK, parts
 from runicorn_tui.progress import bar
 from runicorn_tui.screens import LOW_BELOW
 from runicorn_tui.screens.choosing import Choosing, choosing
+from runicorn_tui.screens.dialog import ClosingItself
 from runicorn_tui.tag_words import TagChange, begun, read_change
 from runicorn_tui.terminal import safe
 from runicorn_tui.widgets.line_table import fit
 from runicorn_tui.widgets.status_line import KeyBar, Line
 from runicorn_tui.widgets.tag_input import TagInput
-
-if TYPE_CHECKING:
-    from runicorn_tui.app import RunicornApp
 
 _CANDIDATES = 6
 _LABEL = 9
@@ -53,7 +51,7 @@ class Tagged:
         return sentence if self.problem is None else f"{sentence}: {self.problem}"
 
 
-class TagsScreen(Choosing[Tagged | None]):
+class TagsScreen(Choosing[Tagged | None], ClosingItself[Tagged | None]):
     """About exactly these experiments; `hidden` of them are marked and not listed."""
 
     SCOPES: ClassVar[tuple[keys.Scope, ...]] = ("tagging",)
@@ -67,11 +65,6 @@ class TagsScreen(Choosing[Tagged | None]):
         self._problem = ""
         self._is_changing = False
         self._is_called_off = False
-
-    if TYPE_CHECKING:
-
-        @property
-        def app(self) -> RunicornApp: ...
 
     @property
     def input(self) -> TagInput:
@@ -181,20 +174,21 @@ class TagsScreen(Choosing[Tagged | None]):
     async def _apply(self, change: TagChange) -> None:
         ask, store, asked = self.app.ask, self.app.store, len(self._chosen)
         changed, done, problem = 0, 0, None
-        for part in parts(self._chosen):
-            if self._is_called_off:
-                break
-            if asked > CHUNK:
-                self._show_prompt(f"{bar(done, asked)}   {self.app.keymap.hint('tags-cancel')} stops here", "$accent")
-            try:
-                ids = await ask(store.id_list, part)
-                result = await ask(store.annotate, ids, add_tags=change.add, remove_tags=change.remove)
-            except StoreError as error:
-                problem = str(error)
-                break
-            changed += result.changed
-            done += len(part)
-        self.dismiss(Tagged(change=change, changed=changed, asked=asked, done=done, problem=problem))
+        stops = f"{self.app.keymap.hint('tags-cancel')} stops here"
+        try:
+            with self.app.doing(lambda: f"changing tags: {done:,} of {asked:,}"):
+                for part in parts(self._chosen):
+                    if self._is_called_off:
+                        break
+                    if asked > CHUNK:
+                        self._show_prompt(f"{bar(done, asked)}   {stops}", "$accent")
+                    ids = await ask(store.id_list, part)
+                    result = await ask(store.annotate, ids, add_tags=change.add, remove_tags=change.remove)
+                    changed += result.changed
+                    done += len(part)
+        except StoreError as error:
+            problem = str(error)
+        self.finish(Tagged(change=change, changed=changed, asked=asked, done=done, problem=problem))
 
 
 def _labelled(label: str, text: str, style: str) -> Content:

@@ -54,6 +54,7 @@ class WriteComparisonScreen(FileDialog):
         self._what = what
         self._content = content
         self._form: Form = "csv"
+        self._is_writing = False
 
     def compose(self) -> ComposeResult:
         with Vertical(id="write"):
@@ -105,18 +106,26 @@ class WriteComparisonScreen(FileDialog):
         await self.propose()
 
     def action_cancel(self) -> None:
-        self.dismiss(None)
+        # Left meanwhile, nobody would be told what came of it.
+        if not self._is_writing:
+            self.dismiss(None)
 
     @on(Input.Submitted)
-    @work(group="write", exclusive=True)
+    @work(group="write")
     async def action_write(self) -> None:
+        if self._is_writing:
+            return
+        self._is_writing = True
         replaces = self.replaces is not None
-        with self.reporting_file():
+        with self.reporting_file(), self.app.doing(lambda: "writing the comparison"):
             path = await self.destination(replaces=replaces)
             self._show_form()
-            if path is not None:
+            if path is None:
+                self.app.stay_open()
+            else:
                 await self.app.ask(self._write, path, self._form, replaces)
-                self.finish(path, self._what)
+                self.finish_with(path, self._what)
+        self._is_writing = False
 
     def _write(self, path: Path, form: Form, replaces: bool) -> None:
         """In a thread."""

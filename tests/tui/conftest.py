@@ -49,6 +49,20 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.fixture
+def thirty(store: Store, tmp_path: Path) -> Store:
+    """Thirty finished experiments, `run 0` the newest."""
+    indexed.add(store, indexed.numbered(30), root=tmp_path / "root")
+    return store
+
+
+@pytest.fixture
+def three_thousand(store: Store, tmp_path: Path) -> Store:
+    """As many as go in three parts."""
+    indexed.add(store, indexed.numbered(3000), root=tmp_path / "root")
+    return store
+
+
+@pytest.fixture
 def four_hundred(store: Store, tmp_path: Path) -> Store:
     """Four hundred experiments of all sorts in one root."""
     indexed.add(store, indexed.varied(400), root=tmp_path / "root")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import unicodedata
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 import pytest
+from textual.events import Key
+from textual.keys import REPLACED_KEYS, _character_to_key, _get_unicode_name_from_key
 from textual.pilot import Pilot
 from textual.widget import Widget
 
@@ -20,25 +23,51 @@ from runicorn_tui.screens.experiments import ExperimentsScreen
 from runicorn_tui.widgets import filter_bar
 from tests.tui import indexed
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 DEADLINE = 30.0
 
 # So that a test on a slow machine still finds what was said.
 RunicornApp.NOTIFICATION_TIMEOUT = 3600.0
 
 
+def key_event(key: str) -> Key:
+    """A key as the driver sends it, by the name that bindings give it or by its character."""
+    name = _character_to_key(key) if len(key) == 1 else key
+    try:
+        character = unicodedata.lookup(_get_unicode_name_from_key(REPLACED_KEYS.get(name, name)))
+    except KeyError:
+        character = key if len(key) == 1 else None
+    return Key(name, character)
+
+
+class _CountingApp(RunicornApp):
+    """Knows how many answers are awaited."""
+
+    asked = 0
+
+    async def ask(self, question: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        self.asked += 1
+        try:
+            return await super().ask(question, *args, **kwargs)
+        finally:
+            self.asked -= 1
+
+
 @dataclass(frozen=True)
 class Browser:
     """An open browser."""
 
-    app: RunicornApp
+    app: _CountingApp
     pilot: Pilot[None]
 
     async def press(self, *keys: str) -> None:
-        """Types the keys in no time, then waits for what they set off."""
+        """Types the keys in no time, each when what the one before has set off is done."""
         with self.typed_in_no_time():
             for key in keys:
-                await self.pilot.press(key)
-        await self.settle()
+                self.app.post_message(key_event(key))
+                await self.settle()
 
     async def type(self, text: str) -> None:
         """Types a text in no time, then waits for the end of the pause after the last letter."""
@@ -64,22 +93,30 @@ class Browser:
             screen.bar._wait()
 
     async def settle(self) -> None:
-        """Waits for workers (but those that wait for a person) and for what they posted."""
+        """Waits for keys, for workers (but those that wait for a person) and for what they posted."""
+        quiet = 0
+        async with asyncio.timeout(DEADLINE):
+            while quiet < 3:
+                if self._is_busy:
+                    quiet = 0
+                    await asyncio.sleep(0.002)
+                else:
+                    quiet += 1
+                    await self.app.animator.wait_until_complete()
+                    await self.pilot.pause(0)
 
-        def is_busy() -> bool:
-            waiting = len(self.app.screen_stack) > 1
-            return any(worker.is_running and not (waiting and worker.group == "delete") for worker in self.app.workers)
-
-        await self.until(lambda: not is_busy())
-        await self.pilot.pause()
-        await self.until(lambda: not is_busy())
+    @property
+    def _is_busy(self) -> bool:
+        waiting = len(self.app.screen_stack) > 1
+        at_work = (w for w in self.app.workers if w.is_running and not (waiting and w.group == "delete"))
+        return self.app._is_passing or self.app.asked > 0 or any(at_work)
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Waits for something to become true; it is wrong if it never does."""
         async with asyncio.timeout(DEADLINE):
             while not condition():
                 await self.pilot.pause(0.01)
-        await self.pilot.pause()
+        await self.pilot.pause(0)
 
     @property
     def screen(self) -> ExperimentsScreen:
@@ -122,7 +159,7 @@ def drive(store: Store, script: Script, *, size: tuple[int, int] = (80, 24), **o
     options = {"watch": False, "preview": False, "clock": lambda: indexed.NOW, **options}
 
     async def run() -> RunicornApp:
-        app = RunicornApp(store, **options)
+        app = _CountingApp(store, **options)
         async with app.run_test(size=size, notifications=True) as pilot:
             browser = Browser(app, pilot)
             await browser.settle()

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from textual.worker import WorkerState
+from textual.worker import Worker, WorkerState
 
 from runicorn_db.store import Store
 from runicorn_db.sync_report import SyncProgress
 from runicorn_tui.app import RunicornApp
 from runicorn_tui.messages import SyncMoved
+from runicorn_tui.widgets.status_line import KeyBar
 from tests.tui import indexed
 from tests.tui.drive import DEADLINE, Browser, drive
+from tests.tui.gate import Gate
 
 
 def test_help_shows_the_keys_of_the_screen_it_was_asked_on(store: Store) -> None:
@@ -114,7 +117,7 @@ def test_an_answer_for_a_screen_that_was_left_is_dropped(four_hundred: Store) ->
     is_wanted, is_there, shown = threading.Event(), threading.Event(), list[str]()
 
     def answer() -> None:
-        is_wanted.wait(DEADLINE)
+        assert is_wanted.wait(DEADLINE)
         is_there.set()
 
     async def script(browser: Browser) -> None:
@@ -129,7 +132,7 @@ def test_an_answer_for_a_screen_that_was_left_is_dropped(four_hundred: Store) ->
         await browser.until(lambda: worker.is_running)
         is_wanted.set()
         # No other task runs between the answer and the way back.
-        is_there.wait(DEADLINE)
+        assert is_there.wait(DEADLINE)
         left.dismiss()
         await browser.until(lambda: worker.is_finished)
         assert shown == []
@@ -138,3 +141,27 @@ def test_an_answer_for_a_screen_that_was_left_is_dropped(four_hundred: Store) ->
         assert browser.screen.is_current
 
     drive(four_hundred, script)
+
+
+def test_an_answer_that_comes_while_the_browser_closes_is_dropped(
+    four_hundred: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, workers = Gate(), list[Worker[None]]()
+
+    async def script(browser: Browser) -> None:
+        async def show() -> None:
+            await browser.app.ask(gate.wait)
+
+        workers.append(browser.screen.run_worker(show()))
+        await gate.reached(browser)
+
+        async def unmounted(_: KeyBar) -> None:
+            gate.open()
+            while not workers[0].is_finished:
+                await asyncio.sleep(0)
+
+        # The parts of the screen go before the workers do.
+        monkeypatch.setattr(KeyBar, "on_unmount", unmounted, raising=False)
+
+    drive(four_hundred, script)
+    assert workers[0].state is WorkerState.CANCELLED

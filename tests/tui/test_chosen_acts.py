@@ -60,6 +60,32 @@ def test_one_alone_is_pinned_and_unpinned_without_a_word(five: Store) -> None:
     assert pinned(five) == {"run 1"}
 
 
+@pytest.mark.parametrize(
+    ("filter_text", "keys"),
+    [
+        ("-has:description", ("E", *"good", "ctrl+o")),
+        ("-tag:seen", ("t", *"seen", "enter")),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else value,
+)
+def test_one_that_matches_no_longer_stays_where_it_is_and_is_counted_at_once(
+    five: Store, filter_text: str, keys: tuple[str, ...]
+) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("slash")
+        await browser.type(filter_text)
+        await browser.press("enter")
+        await browser.press("down")
+        name = browser.current
+        await browser.press(*keys)
+        await browser.until(lambda: "1 no longer matches: r" in browser.text)
+        assert browser.current == name
+        await browser.press("r")
+        assert browser.current != name
+
+    drive(five, script)
+
+
 @pytest.fixture
 def terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
     """The browser on thirty experiments, in an empty current directory."""

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from textual import events
 
 from runicorn_db.query import ExperimentQuery
 from runicorn_db.store import Store
+from runicorn_tui.keymap import Keymap
 from runicorn_tui.screens.confirm import ConfirmDelete
 from runicorn_tui.screens.report import FailuresScreen
 from tests.tui import indexed
 from tests.tui.drive import Browser, drive
+from tests.tui.gate import Gate
 
 
 def live(store: Store) -> int:
@@ -25,13 +25,6 @@ def live(store: Store) -> int:
 
 def is_open(browser: Browser) -> bool:
     return isinstance(browser.app.screen, ConfirmDelete)
-
-
-@pytest.fixture
-def thirty(store: Store, tmp_path: Path) -> Store:
-    """Thirty finished experiments, `run 0` the newest."""
-    indexed.add(store, indexed.numbered(30), root=tmp_path / "root")
-    return store
 
 
 def test_one_is_confirmed_by_one_key(thirty: Store) -> None:
@@ -61,6 +54,18 @@ def test_enter_alone_and_pasted_text_confirm_nothing(thirty: Store) -> None:
         assert live(thirty) == 30
 
     drive(thirty, script)
+
+
+def test_it_tells_the_key_that_was_chosen_for_bringing_them_back(thirty: Store) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("d")
+        assert "Nothing is removed from disk; u brings them back." in browser.text
+        await browser.press("y")
+        assert live(thirty) == 29
+        await browser.press("u")
+        assert live(thirty) == 30
+
+    drive(thirty, script, keymap=Keymap(changed={("experiments", "undo"): ("u",)}))
 
 
 def test_many_need_their_number(thirty: Store) -> None:
@@ -343,13 +348,20 @@ def test_at_every_size_it_says_what_goes_and_how_to_agree(
     drive(four_hundred, script, size=size)
 
 
+async def begin(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> Gate:
+    """Has all 3000 moved, but the first part only when what comes back is opened."""
+    gate = Gate.before(monkeypatch, browser.app.store, "delete")
+    await browser.press("a", "d")
+    await gate.reached(browser, *"3000", "enter")
+    await browser.until(lambda: "moved 0 of 3,000" in browser.text)
+    return gate
+
+
 def test_q_while_it_moves_says_how_far_it_is_and_can_stay(
     three_thousand: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gate = Gate(three_thousand, monkeypatch)
-
     async def script(browser: Browser) -> None:
-        await gate.begin(browser)
+        gate = await begin(browser, monkeypatch)
         await browser.pilot.press("q")
         await browser.until(lambda: "Still at work" in browser.text)
         assert "moving to the trash: 0 of 3,000" in browser.text
@@ -358,7 +370,7 @@ def test_q_while_it_moves_says_how_far_it_is_and_can_stay(
         await browser.pilot.press("q")
         await browser.until(lambda: "Still at work" in browser.text)
         # Nothing is left to wait for.
-        gate.open.set()
+        gate.open()
         await browser.until(lambda: not browser.app.is_running)
         assert live(three_thousand) == 0
 
@@ -368,12 +380,10 @@ def test_q_while_it_moves_says_how_far_it_is_and_can_stay(
 def test_q_twice_while_it_moves_ends_after_the_part_at_hand(
     three_thousand: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gate = Gate(three_thousand, monkeypatch)
-
     async def script(browser: Browser) -> None:
-        await gate.begin(browser)
+        gate = await begin(browser, monkeypatch)
         await browser.pilot.press("q", "q")
-        gate.open.set()
+        gate.open()
 
     drive(three_thousand, script)
     assert live(three_thousand) == 2000
@@ -382,12 +392,10 @@ def test_q_twice_while_it_moves_ends_after_the_part_at_hand(
 def test_a_terminal_that_became_too_small_meanwhile_closes_the_dialog_all_the_same(
     three_thousand: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gate = Gate(three_thousand, monkeypatch)
-
     async def script(browser: Browser) -> None:
-        await gate.begin(browser)
+        gate = await begin(browser, monkeypatch)
         await browser.pilot.resize_terminal(30, 8)
-        gate.open.set()
+        gate.open()
         await browser.until(lambda: live(three_thousand) == 0)
         await browser.pilot.resize_terminal(80, 24)
         await browser.until(lambda: not is_open(browser))
@@ -395,12 +403,6 @@ def test_a_terminal_that_became_too_small_meanwhile_closes_the_dialog_all_the_sa
         assert browser.notices == ["3,000 moved to trash, z undoes"]
 
     drive(three_thousand, script)
-
-
-@pytest.fixture
-def three_thousand(store: Store, tmp_path: Path) -> Store:
-    indexed.add(store, indexed.numbered(3000), root=tmp_path / "root")
-    return store
 
 
 def test_a_large_deletion_goes_in_parts_and_is_undone_as_one(three_thousand: Store) -> None:
@@ -416,38 +418,13 @@ def test_a_large_deletion_goes_in_parts_and_is_undone_as_one(three_thousand: Sto
     drive(three_thousand, script)
 
 
-class Gate:
-    """Holds deletions back until `open`."""
-
-    def __init__(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.begun, self.open = threading.Event(), threading.Event()
-        delete = store.delete
-
-        def held(*args: Any, **kwargs: Any) -> Any:
-            self.begun.set()
-            assert self.open.wait(10)
-            return delete(*args, **kwargs)
-
-        monkeypatch.setattr(store, "delete", held)
-
-    async def begin(self, browser: Browser) -> None:
-        """Has all 3000 moved, and waits for the first part."""
-        await browser.press("a", "d")
-        for key in (*"3000", "enter"):
-            await browser.pilot.press(key)
-        await browser.until(self.begun.is_set)
-        await browser.until(lambda: "moved 0 of 3,000" in browser.text)
-
-
 def test_escape_stops_between_two_parts_and_says_what_was_moved(
     three_thousand: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gate = Gate(three_thousand, monkeypatch)
-
     async def script(browser: Browser) -> None:
-        await gate.begin(browser)
+        gate = await begin(browser, monkeypatch)
         await browser.pilot.press("escape")
-        gate.open.set()
+        gate.open()
         await browser.until(lambda: not is_open(browser))
         await browser.settle()
         assert live(three_thousand) == 2000

@@ -9,10 +9,12 @@ import pytest
 from textual.events import Paste
 
 from runicorn_db.store import Store
+from runicorn_tui.keymap import Keymap
 from runicorn_tui.screens.description import DescriptionScreen
 from runicorn_tui.screens.experiments import ExperimentsScreen
 from tests.tui import indexed
 from tests.tui.drive import Browser, drive, opened
+from tests.tui.gate import Gate
 
 Golden = Callable[[str, str], None]
 RUN = "20250101_000000_000000"
@@ -162,6 +164,39 @@ def test_pasted_text_keeps_its_lines_and_loses_its_control_characters(described:
 
     drive(described, script)
     assert description(described, "20250101_000000_000001") == "a\nb\\x1b[2J\tc"
+
+
+def test_the_question_tells_the_key_that_was_chosen_for_it_and_that_key_answers(described: Store) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("E", *"third", "escape")
+        assert "Not saved yet: f9 throws it away" in browser.text
+        await browser.press("y")
+        assert is_open(browser)
+        await browser.press("f9")
+        assert not is_open(browser)
+
+    drive(described, script, keymap=Keymap(changed={("describing", "description-discard"): ("f9",)}))
+
+
+def test_what_is_saved_while_the_window_is_too_small_closes_the_dialog_once_it_has_room(
+    described: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("E", *" more")
+        gate = Gate.before(monkeypatch, described, "annotate")
+        await gate.reached(browser, "ctrl+o")
+        await browser.pilot.resize_terminal(30, 8)
+        await browser.until(lambda: not is_open(browser))
+        gate.open()
+        await browser.settle()
+        assert "Needs 40x10" in browser.text
+        await browser.pilot.resize_terminal(80, 24)
+        await browser.settle()
+        assert browser.screen.is_current
+        assert browser.notices == ["Description saved"]
+
+    drive(described, script)
+    assert description(described) == "first\nsecond more"
 
 
 def test_on_the_screen_of_an_experiment_another_key_does_it(described: Store) -> None:

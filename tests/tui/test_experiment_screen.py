@@ -331,6 +331,30 @@ def test_p_pins_and_unpins_it(four_hundred: Store) -> None:
     drive(four_hundred, script)
 
 
+@pytest.mark.parametrize("size", [(80, 24), (160, 50)])
+def test_what_is_tagged_and_described_here_is_in_the_list_at_once_which_stays_where_it_is(
+    four_hundred: Store, size: tuple[int, int]
+) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("slash")
+        await browser.type("-tag:seen")
+        await browser.press("enter", *["down"] * 5)
+        name, line = browser.current, browser.screen.table.cursor
+        await browser.press("enter")
+        await browser.press("t")
+        await browser.press(*"seen", "enter")
+        await browser.press("D")
+        await browser.press(*"good", "ctrl+o")
+        await browser.press("escape")
+        row = browser.screen.table.current
+        assert row is not None
+        assert (browser.current, browser.screen.table.cursor) == (name, line)
+        assert ("seen" in row.tags, row.description) == (True, "good")
+        assert "1 no longer match" in browser.text
+
+    drive(four_hundred, script, size=size)
+
+
 def test_y_copies_the_id_and_shows_it(store, run):
     async def script(browser: Browser) -> None:
         await browser.press("y")

@@ -7,11 +7,9 @@ import io
 import json
 import os
 import sys
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet
 import pytest
@@ -22,6 +20,7 @@ from runicorn_tui.screens.experiments import ExperimentsScreen
 from runicorn_tui.screens.export import ExportScreen
 from tests.tui import indexed
 from tests.tui.drive import Browser, drive
+from tests.tui.gate import Gate
 from tests.tui.recorded import curves, index, write_run
 from tests.tui.test_golden import HOSTILE
 
@@ -214,54 +213,32 @@ def test_an_empty_list_has_nothing_to_export(store: Store) -> None:
     drive(store, script)
 
 
-def held_up(store: Store) -> tuple[threading.Event, threading.Event, Callable[..., Any]]:
-    """Reading rows that says when it has begun, and waits until it may go on."""
-    has_begun, may_go_on = threading.Event(), threading.Event()
-    read = store.rows
-
-    def slow(*args: Any, **kwargs: Any) -> Any:
-        has_begun.set()
-        assert may_go_on.wait(10)
-        return read(*args, **kwargs)
-
-    return has_begun, may_go_on, slow
+async def begin(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> Gate:
+    """Begins to write, but no row is read until what comes back is opened."""
+    await browser.press("e")
+    gate = Gate.before(monkeypatch, browser.app.store, "rows")
+    monkeypatch.setattr("runicorn_tui.screens.export._STEP_SECONDS", 0.0)
+    await gate.reached(browser, "enter")
+    return gate
 
 
-def test_escape_stops_and_leaves_no_file(
-    store: Store, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    indexed.add(store, indexed.numbered(3000), root=tmp_path / "root")
-    has_begun, may_go_on, slow = held_up(store)
-
+def test_escape_stops_and_leaves_no_file(three_thousand: Store, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def script(browser: Browser) -> None:
-        await browser.press("e")
-        monkeypatch.setattr(store, "rows", slow)
-        monkeypatch.setattr("runicorn_tui.screens.export._STEP_SECONDS", 0.0)
-        await browser.pilot.press("enter")
-        await browser.until(has_begun.is_set)
+        gate = await begin(browser, monkeypatch)
         assert len(os.listdir(folder)) == 1
         await browser.pilot.press("escape")
-        may_go_on.set()
+        gate.open()
         await browser.until(lambda: "Stopped: nothing was written." in browser.text)
         assert os.listdir(folder) == []
         await browser.press("escape")
         assert not is_open(browser)
 
-    drive(store, script)
+    drive(three_thousand, script)
 
 
-def test_q_while_it_writes_asks_first(
-    store: Store, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    indexed.add(store, indexed.numbered(3000), root=tmp_path / "root")
-    has_begun, may_go_on, slow = held_up(store)
-
+def test_q_while_it_writes_asks_first(three_thousand: Store, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def script(browser: Browser) -> None:
-        await browser.press("e")
-        monkeypatch.setattr(store, "rows", slow)
-        monkeypatch.setattr("runicorn_tui.screens.export._STEP_SECONDS", 0.0)
-        await browser.pilot.press("enter")
-        await browser.until(has_begun.is_set)
+        gate = await begin(browser, monkeypatch)
         await browser.pilot.press("q")
         await browser.until(lambda: "exporting: 0 of 3,000 experiments; a part is not kept" in browser.text)
         await browser.pilot.press("escape")
@@ -269,10 +246,10 @@ def test_q_while_it_writes_asks_first(
         assert len(os.listdir(folder)) == 1
         await browser.pilot.press("q")
         await browser.until(lambda: "Still at work" in browser.text)
-        may_go_on.set()
+        gate.open()
         await browser.until(lambda: not browser.app.is_running)
 
-    drive(store, script)
+    drive(three_thousand, script)
     assert len(rows(folder / "experiments.csv")) == 3000
 
 
@@ -286,21 +263,14 @@ def test_q_closes_the_dialog_while_nothing_is_written(measured: Store, folder: P
 
 
 def test_the_end_of_the_program_leaves_a_whole_file_or_none(
-    store: Store, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+    three_thousand: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    indexed.add(store, indexed.numbered(3000), root=tmp_path / "root")
-    has_begun, may_go_on, slow = held_up(store)
-
     async def script(browser: Browser) -> None:
-        await browser.press("e")
-        monkeypatch.setattr(store, "rows", slow)
-        monkeypatch.setattr("runicorn_tui.screens.export._STEP_SECONDS", 0.0)
-        await browser.pilot.press("enter")
-        await browser.until(has_begun.is_set)
+        gate = await begin(browser, monkeypatch)
         browser.app.exit()
-        may_go_on.set()
+        gate.open()
 
-    drive(store, script)
+    drive(three_thousand, script)
     assert os.listdir(folder) in ([], ["experiments.csv"])
     assert [len(rows(path)) for path in folder.iterdir()] in ([], [3000])
 

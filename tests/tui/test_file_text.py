@@ -39,7 +39,7 @@ def test_a_lone_surrogate_in_json_is_shown(tmp_path):
     [
         (b'{"a": 1,\n x', "as it is: Not JSON: Expecting property name enclosed in double quotes in line 2"),
         (b"[1]", "as it is: Not a JSON object"),
-        (b'{"a":' * 5000, "as it is: Nested too deeply"),
+        (b'{"a":' * 100_000 + b"1" + b"}" * 100_000, "as it is: Nested too deeply"),
     ],
 )
 def test_json_that_is_broken_is_shown_as_it_is_with_the_reason(tmp_path, content, remark):

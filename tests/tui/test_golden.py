@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 from textual import events
 
-from runicorn_db.outcomes import AnnotatePreview, Batch, DeletePreview, PurgePreview, PurgeRecord
-from runicorn_db.query import ExperimentDetail, ExperimentQuery, MetricsQuery, MetricTable, Page, Snapshot
+from runicorn_db.query import ExperimentQuery
 from runicorn_db.store import Store
 from runicorn_tui.state import Memory
 from tests.tui import indexed
 from tests.tui.drive import Browser, drive
+from tests.tui.gate import Gate
 
 Golden = Callable[[str, str], None]
 
@@ -133,52 +131,11 @@ def test_screen_with_much_room(four_hundred: Store, golden: Golden, name: str, k
 # While something is read, and when it cannot be.
 
 
-class Waiting(Store):
-    """Answers some questions only when `answers` is set."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self.answers = threading.Event()
-
-    def find(self, *arguments: Any, **named: Any) -> Page:
-        assert self.answers.wait(30)
-        return super().find(*arguments, **named)
-
-    def get(self, experiment_id: str) -> ExperimentDetail:
-        assert self.answers.wait(30)
-        return super().get(experiment_id)
-
-    def plan_delete(self, *arguments: Any, **named: Any) -> tuple[DeletePreview, Snapshot]:
-        assert self.answers.wait(30)
-        return super().plan_delete(*arguments, **named)
-
-    def preview_annotate(self, chosen: Any) -> AnnotatePreview:
-        assert self.answers.wait(30)
-        return super().preview_annotate(chosen)
-
-    def batches(self, limit: int = 100) -> list[Batch]:
-        assert self.answers.wait(30)
-        return super().batches(limit)
-
-    def batch_snapshot(self, batch_id: int) -> Snapshot:
-        assert self.answers.wait(30)
-        return super().batch_snapshot(batch_id)
-
-    def purges(self, limit: int = 100) -> list[PurgeRecord]:
-        assert self.answers.wait(30)
-        return super().purges(limit)
-
-    def preview_purge(self, *arguments: Any, **named: Any) -> PurgePreview:
-        assert self.answers.wait(30)
-        return super().preview_purge(*arguments, **named)
-
-    def series(self, query: MetricsQuery) -> MetricTable:
-        assert self.answers.wait(30)
-        return super().series(query)
-
-    def root_names(self) -> dict[str, str]:
-        assert self.answers.wait(30)
-        return super().root_names()
+QUESTIONS = (
+    *("find", "get", "series", "root_names", "plan_delete", "preview_annotate"),
+    *("batches", "batch_snapshot", "purges", "preview_purge"),
+)
+"""What screens ask a store before they can show anything."""
 
 
 def delete_four(store: Store) -> None:
@@ -205,20 +162,23 @@ def delete_four(store: Store) -> None:
     ],
 )
 def test_screen_that_waits_for_the_store(
-    four_hundred: Store, golden: Golden, name: str, before: list[str], keys: list[str]
+    four_hundred: Store,
+    golden: Golden,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    before: list[str],
+    keys: list[str],
 ) -> None:
     async def script(browser: Browser) -> None:
-        store = browser.app.store
-        assert isinstance(store, Waiting)
         for key in before:
             await browser.press(key)
         depth = len(browser.app.screen_stack)
-        store.answers.clear()
+        gate = Gate.before(monkeypatch, four_hundred, *QUESTIONS)
         for key in keys:
             await browser.pilot.press(key)
         await browser.until(lambda: len(browser.app.screen_stack) > depth or name == "charts")
         golden(f"{name}_loading", browser.text)
-        store.answers.set()
+        gate.open()
         await browser.settle()
 
     if name == "charts":
@@ -226,10 +186,7 @@ def test_screen_that_waits_for_the_store(
         indexed.add(four_hundred, [with_metrics], root=four_hundred.path.parent / "metrics")
     if "X" in before:
         delete_four(four_hundred)
-    waiting = Waiting(four_hundred.path)
-    with waiting:
-        waiting.answers.set()
-        drive(waiting, script)
+    drive(four_hundred, script)
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,8 @@ from runicorn_tui.widgets.group_columns import group_columns
 from runicorn_tui.widgets.grouped_table import GroupedTable
 from runicorn_tui.widgets.line_layout import Column
 from tests.tui import indexed
-from tests.tui.drive import DEADLINE, Browser, drive
+from tests.tui.drive import Browser, drive
+from tests.tui.gate import Gate
 from tests.tui.terminal_harness import Terminal
 from tests.tui.test_golden import HOSTILE
 
@@ -671,11 +672,11 @@ class Looking(Store):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self.interrupts: list[Interrupt | None] = []
-        self.answers = threading.Event()
+        self.gate = Gate()
 
     def groups(self, query: ExperimentQuery, by: GroupBy, *, interrupt: Interrupt | None = None) -> Groups:
         self.interrupts.append(interrupt)
-        assert self.answers.wait(DEADLINE)
+        self.gate.wait()
         return super().groups(query, by, interrupt=interrupt)
 
 
@@ -695,7 +696,7 @@ def test_changes_during_a_look_at_the_groups_are_one_more_look(looking: Looking)
                 connection.execute("UPDATE experiment SET size_bytes = ?", (10**number,))
             browser.app.post_message(IndexChanged(SyncReport(changed=60)))
             await browser.until(lambda: len(looking.interrupts) == 1)
-        looking.answers.set()
+        looking.gate.open()
         await browser.settle()
         assert len(looking.interrupts) == 2
         count = int(group_lines(browser)[0].split()[3])
@@ -720,7 +721,7 @@ def test_groups_that_take_long_to_look_at_are_left_alone_for_longer(
         began = time.monotonic()
         browser.app.post_message(IndexChanged(SyncReport(changed=1)))
         await browser.until(lambda: len(looking.interrupts) == 1 and time.monotonic() > began + 0.2)
-        looking.answers.set()
+        looking.gate.open()
         browser.app.post_message(IndexChanged(SyncReport(changed=1)))
         await browser.until(lambda: len(looking.interrupts) == 2)
         await browser.settle()
@@ -749,14 +750,11 @@ def test_another_list_takes_the_look_at_the_groups_back(looking: Looking, key: s
         await browser.press(key)
         with pytest.raises(Interrupted):
             look.check()
-        looking.answers.set()
+        looking.gate.open()
         await browser.settle()
         assert not browser.widget("#problem").display
 
-    try:
-        drive(looking, script)
-    finally:
-        looking.answers.set()
+    drive(looking, script)
 
 
 def test_groups_are_there_again_at_the_next_start(four_hundred: Store, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -15,8 +14,8 @@ from runicorn_tui.log_file import Block, LogFile
 from runicorn_tui.themes import themes
 from runicorn_tui.widgets.log_pane import FindInput, LogPane
 from runicorn_tui.widgets.log_view import EMPTY_LOG, NO_LOG, LogView
-
-DEADLINE = 10.0
+from tests.tui.drive import DEADLINE
+from tests.tui.gate import Gate
 
 
 class LogApp(App[None]):
@@ -439,12 +438,11 @@ def test_what_is_looked_for_before_all_is_read_is_found_where_it_stands(read, mo
 
 def test_while_it_searches_it_says_how_far_and_no_old_place(read, monkeypatch):
     monkeypatch.setattr(log_file, "_BLOCK", 2000)
-    may_go_on = threading.Event()
-    block = LogFile.block
+    gate, block = Gate(), LogFile.block
 
     def slow(log: LogFile, first: int) -> Block:
         if first > 100:
-            assert may_go_on.wait(DEADLINE)
+            gate.wait()
         return block(log, first)
 
     async def script(reader: Reader) -> None:
@@ -453,12 +451,10 @@ def test_while_it_searches_it_says_how_far_and_no_old_place(read, monkeypatch):
         monkeypatch.setattr(LogFile, "block", slow)
         await reader.press("slash", *"xyz")
         await reader.pilot.press("enter")
-        try:
-            await reader.until(lambda: "lines for 'xyz'" in reader.place)
-            await reader.pilot.press("G")
-            assert re.fullmatch(r" searched [\d,]+ of 999 lines for 'xyz'.*", reader.place)
-        finally:
-            may_go_on.set()
+        await reader.until(lambda: "lines for 'xyz'" in reader.place)
+        await reader.pilot.press("G")
+        assert re.fullmatch(r" searched [\d,]+ of 999 lines for 'xyz'.*", reader.place)
+        gate.open()
         await reader.until(lambda: "'xyz' in line 999, 1 of 1" in reader.place)
 
     read(script, numbered(998) + b"xyz\n")

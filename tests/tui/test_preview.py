@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import json
 import shutil
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from runicorn_db.database import Interrupt
-from runicorn_db.query import ExperimentDetail, ExperimentQuery, Snapshot
+from runicorn_db.query import ExperimentDetail, ExperimentQuery
 from runicorn_db.store import Store
 from runicorn_db.sync import SyncReport
 from runicorn_tui import preview
 from runicorn_tui.messages import IndexChanged
-from runicorn_tui.preview import log_end, shares
+from runicorn_tui.preview import shares
 from runicorn_tui.screens.previewing import rest_seconds
 from runicorn_tui.state import Memory
 from runicorn_tui.terminal import settle
 from tests.tui import indexed, recorded
-from tests.tui.drive import DEADLINE, Browser, Script, drive
+from tests.tui.drive import Browser, Script, drive
+from tests.tui.gate import Gate
 from tests.tui.recorded import BEGAN, curves, end, log_steps, write_run
 from tests.tui.terminal_harness import BROWSE, Terminal
 
@@ -172,21 +171,13 @@ def test_a_disk_that_does_not_answer_holds_up_the_log_alone(
     other = another(run, name="other", created_at=BEGAN + 60)
     (other / "logs.txt").write_bytes(b"log of the other\n")
     recorded.index(store, run.parents[3])
-    answers = threading.Event()
-
-    def slow(run_dir: str) -> preview.LogEnd:
-        assert answers.wait(30)
-        return log_end(run_dir)
-
-    monkeypatch.setattr(preview, "log_end", slow)
+    gate = Gate.before(monkeypatch, preview, "log_end")
 
     async def script(browser: Browser) -> None:
-        try:
-            await shows(browser, "other", "accuracy", "Reading the log…")
-            await browser.press("down")
-            await shows(browser, "vit_b", "Reading the log…")
-        finally:
-            answers.set()
+        await shows(browser, "other", "accuracy", "Reading the log…")
+        await browser.press("down")
+        await shows(browser, "vit_b", "Reading the log…")
+        gate.open()
         await shows(browser, "vit_b", "epoch 3 of 3")
 
     previewed(store, script)
@@ -237,49 +228,33 @@ def test_only_where_the_cursor_rests_is_read(tmp_path: Path) -> None:
         previewed(store, script)
 
 
-class Ordering(Store):
-    """Answers in which order everything stands only while it may."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self.answers = threading.Event()
-        self.answers.set()
-
-    def ids(self, query: ExperimentQuery, *, interrupt: Interrupt | None = None) -> Snapshot:
-        assert self.answers.wait(DEADLINE)
-        return super().ids(query, interrupt=interrupt)
-
-
 @pytest.mark.parametrize("came", [False, True])
-def test_an_end_that_was_gone_to_before_the_order_was_known_is_read_with_it(tmp_path: Path, came: bool) -> None:
-    store = Ordering(tmp_path / "index.db")
-    with store:
-        indexed.add(store, indexed.numbered(400), root=tmp_path / "root")
+def test_an_end_that_was_gone_to_before_the_order_was_known_is_read_with_it(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, came: bool
+) -> None:
+    indexed.add(store, indexed.numbered(400), root=tmp_path / "root")
 
-        async def script(browser: Browser) -> None:
-            store.answers.clear()
-            browser.screen.action_reload()
-            browser.screen.action_reverse()
-            browser.screen.action_reverse()
-            await browser.until(lambda: browser.screen.table.order == ("age", True) and "run 0" in browser.text)
-            await browser.pilot.press("G")
-            await browser.until(lambda: "400/400" in browser.text and "run 0" not in pane(browser))
-            assert browser.screen.table.current is None
-            assert pane(browser).strip() == ""
-            if came:
-                # The first page is not the one that was shown.
-                newer = replace(indexed.numbered(1)[0], id="20260101_000000_000000", created_at=indexed.NOW)
-                indexed.add(store, [newer], root=tmp_path / "root")
-            store.answers.set()
-            await shows(browser, "run 399" if not came else "run 398")
-            table = browser.screen.table
-            assert all(table.rows.row(index) is not None for index in range(table.top, table.top + table.body_height))
-            assert "no longer in the index" not in browser.text
+    async def script(browser: Browser) -> None:
+        gate = Gate.before(monkeypatch, store, "ids")
+        browser.screen.action_reload()
+        browser.screen.action_reverse()
+        browser.screen.action_reverse()
+        await browser.until(lambda: browser.screen.table.order == ("age", True) and "run 0" in browser.text)
+        await browser.pilot.press("G")
+        await browser.until(lambda: "400/400" in browser.text and "run 0" not in pane(browser))
+        assert browser.screen.table.current is None
+        assert pane(browser).strip() == ""
+        if came:
+            # The first page is not the one that was shown.
+            newer = replace(indexed.numbered(1)[0], id="20260101_000000_000000", created_at=indexed.NOW)
+            indexed.add(store, [newer], root=tmp_path / "root")
+        gate.open()
+        await shows(browser, "run 399" if not came else "run 398")
+        table = browser.screen.table
+        assert all(table.rows.row(index) is not None for index in range(table.top, table.top + table.body_height))
+        assert "no longer in the index" not in browser.text
 
-        try:
-            previewed(store, script)
-        finally:
-            store.answers.set()
+    previewed(store, script)
 
 
 def test_a_row_that_was_purged_says_so_in_the_pane(store: Store, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from runicorn_tui.screens.trash import TrashScreen
 from tests.db.runs import CREATED, write_run
 from tests.tui import indexed
 from tests.tui.drive import Browser, drive
+from tests.tui.gate import Gate
 
 IDS = [f"20250101_00000{number}_aaaaaa" for number in range(6)]
 HOSTILE = "a[red]\x1b[2J"
@@ -163,39 +163,34 @@ def test_what_fails_on_the_way_is_listed_with_its_reason(trashed: Store, root: P
     drive(trashed, script, size=(120, 24))
 
 
-class HeldBack:
-    """Has a purge wait after its first part until `open`."""
+def gate_behind_first_part(store: Store, monkeypatch: pytest.MonkeyPatch) -> Gate:
+    """One that a purge comes to when it has told of its first part, which is of one experiment."""
+    monkeypatch.setattr("runicorn_db.purge._PART", 1)
+    gate, purge = Gate(), store.purge
 
-    def __init__(self, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("runicorn_db.purge._PART", 1)
-        self.begun, self.open = threading.Event(), threading.Event()
-        purge = store.purge
+    def in_parts(*args: object, progress: Callable[[PurgeProgress], None], **kwargs: object) -> object:
+        def told(at: PurgeProgress) -> None:
+            progress(at)
+            gate.wait()
 
-        def held_back(*args: object, progress: Callable[[PurgeProgress], None], **kwargs: object) -> object:
-            def told(at: PurgeProgress) -> None:
-                progress(at)
-                self.begun.set()
-                assert self.open.wait(10)
+        return purge(*args, progress=told, **kwargs)  # pyright: ignore[reportArgumentType]
 
-            return purge(*args, progress=told, **kwargs)  # pyright: ignore[reportArgumentType]
-
-        monkeypatch.setattr(store, "purge", held_back)
+    monkeypatch.setattr(store, "purge", in_parts)
+    return gate
 
 
 def test_escape_stops_and_what_was_freed_is_told(trashed: Store, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    gate = HeldBack(trashed, monkeypatch)
+    gate = gate_behind_first_part(trashed, monkeypatch)
 
     async def script(browser: Browser) -> None:
         await browser.press("X")
         await browser.press("P")
-        for key in ("5", "enter"):
-            await browser.pilot.press(key)
-        await browser.until(gate.begun.is_set)
+        await gate.reached(browser, "5", "enter")
         await browser.until(lambda: "freed, 1 of 5   esc stops here" in browser.text)
         await browser.pilot.press("q")
         await browser.until(lambda: "removing for good: 1 of 5" in browser.text)
         await browser.pilot.press("escape", "escape")
-        gate.open.set()
+        gate.open()
         await browser.until(lambda: not is_open(browser))
         await browser.settle()
         assert browser.notices[-1].startswith("1 experiment removed for good, ")
@@ -209,16 +204,14 @@ def test_escape_stops_and_what_was_freed_is_told(trashed: Store, root: Path, mon
 def test_quitting_all_the_same_stops_a_purge_where_it_is(
     trashed: Store, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gate = HeldBack(trashed, monkeypatch)
+    gate = gate_behind_first_part(trashed, monkeypatch)
 
     async def script(browser: Browser) -> None:
         await browser.press("X")
         await browser.press("P")
-        for key in ("5", "enter"):
-            await browser.pilot.press(key)
-        await browser.until(gate.begun.is_set)
+        await gate.reached(browser, "5", "enter")
         await browser.pilot.press("q", "q")
-        browser.app.call_later(gate.open.set)
+        browser.app.call_later(gate.open)
 
     drive(trashed, script)
     assert 1 <= len(folders(root)) - 1 < 5

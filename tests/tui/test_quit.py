@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,53 +13,23 @@ from runicorn_db.errors import QueryFailed
 from runicorn_db.query import ExperimentQuery
 from runicorn_db.store import Store
 from runicorn_db.sync import sync
+from runicorn_tui import comparison_text
+from runicorn_tui.screens.compare import CompareScreen
+from runicorn_tui.screens.description import DescriptionScreen
 from runicorn_tui.screens.experiment import ExperimentScreen
 from runicorn_tui.screens.experiments import ExperimentsScreen
 from runicorn_tui.screens.export import ExportScreen
 from runicorn_tui.screens.purge import ConfirmPurge
 from runicorn_tui.screens.quit import QuitScreen
 from runicorn_tui.screens.report import FailuresScreen
+from runicorn_tui.screens.write_comparison import WriteComparisonScreen
 from tests.db.runs import CREATED, write_run
-from tests.tui import indexed
 from tests.tui.drive import Browser, drive, opened
+from tests.tui.gate import Gate
 
 pytestmark = pytest.mark.usefixtures("folder")
 
 IDS = [f"20250101_00000{number}_aaaaaa" for number in range(3)]
-
-
-class Gate:
-    """Holds a method of a store back until `open`; then it raises `error`, if there is one."""
-
-    def __init__(
-        self, store: Store, name: str, monkeypatch: pytest.MonkeyPatch, error: Exception | None = None
-    ) -> None:
-        self.begun, self.open = threading.Event(), threading.Event()
-        method = getattr(store, name)
-
-        def held(*args: Any, **kwargs: Any) -> Any:
-            self.begun.set()
-            assert self.open.wait(10)
-            if error is not None:
-                raise error
-            return method(*args, **kwargs)
-
-        monkeypatch.setattr(store, name, held)
-
-    async def quit(self, browser: Browser, *keys: str, by: str = "q") -> None:
-        """Presses keys that begin something, asks to quit meanwhile, and lets it go on."""
-        for key in keys:
-            await browser.pilot.press(key)
-        await browser.until(self.begun.is_set)
-        await browser.pilot.press(by)
-        await browser.until(lambda: isinstance(browser.app.screen, QuitScreen))
-        self.open.set()
-
-
-@pytest.fixture
-def thirty(store: Store, tmp_path: Path) -> Store:
-    indexed.add(store, indexed.numbered(30), root=tmp_path / "root")
-    return store
 
 
 @pytest.fixture
@@ -79,6 +48,14 @@ def runs(tmp_path: Path, root: Path) -> Iterator[Store]:
         yield store
 
 
+async def quit_meanwhile(browser: Browser, gate: Gate, *keys: str, by: str = "q") -> None:
+    """Presses keys that begin something, asks to quit while it is held back, and lets it go on."""
+    await gate.reached(browser, *keys)
+    await browser.pilot.press(by)
+    await browser.until(lambda: isinstance(browser.app.screen, QuitScreen))
+    gate.open()
+
+
 def run_directory(root: Path, run_id: str) -> Path:
     return next(root.glob(f"vision/*/runs/{run_id}"))
 
@@ -88,8 +65,8 @@ def test_an_export_that_fails_under_the_question_is_told(
 ) -> None:
     async def script(browser: Browser) -> None:
         await browser.press("e")
-        gate = Gate(thirty, "rows", monkeypatch, OSError(28, "No space left on device"))
-        await gate.quit(browser, "enter")
+        gate = Gate.before(monkeypatch, thirty, "rows", error=OSError(28, "No space left on device"))
+        await quit_meanwhile(browser, gate, "enter")
         await browser.until(lambda: isinstance(browser.app.screen, ExportScreen))
         await browser.until(lambda: "No space left on device" in browser.text)
 
@@ -103,8 +80,8 @@ def test_whether_a_file_is_to_be_replaced_is_asked_though_one_asked_to_quit(
     async def script(browser: Browser) -> None:
         await browser.press("e")
         (folder / "experiments.csv").write_text("mine")
-        gate = Gate(thirty, "root_names", monkeypatch)
-        await gate.quit(browser, "enter")
+        gate = Gate.before(monkeypatch, thirty, "root_names")
+        await quit_meanwhile(browser, gate, "enter")
         await browser.until(lambda: isinstance(browser.app.screen, ExportScreen))
         await browser.until(lambda: "y replaces it" in browser.text)
 
@@ -112,11 +89,104 @@ def test_whether_a_file_is_to_be_replaced_is_asked_though_one_asked_to_quit(
     assert (folder / "experiments.csv").read_text() == "mine"
 
 
+def test_a_comparison_that_cannot_be_written_under_the_question_is_told(
+    thirty: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("space", "space", "c")
+        gate = Gate.before(monkeypatch, comparison_text, "whole", error=OSError(28, "No space left on device"))
+        await browser.press("w")
+        await quit_meanwhile(browser, gate, "enter", by="ctrl+q")
+        await browser.until(lambda: isinstance(browser.app.screen, WriteComparisonScreen))
+        await browser.until(lambda: "No space left on device" in browser.text)
+        assert os.listdir(folder) == []
+        await browser.press("enter")
+        await browser.until(lambda: "No space left on device" in browser.text)
+        await browser.press("escape")
+        assert isinstance(browser.app.screen, CompareScreen)
+
+    drive(thirty, script)
+
+
+def test_whether_a_comparison_is_to_be_replaced_is_asked_though_one_asked_to_quit(
+    thirty: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("space", "space", "c")
+        await browser.press("w")
+        (folder / "comparison.csv").write_text("mine")
+        gate = Gate.before(monkeypatch, thirty, "root_names")
+        await quit_meanwhile(browser, gate, "enter", by="ctrl+q")
+        await browser.until(lambda: isinstance(browser.app.screen, WriteComparisonScreen))
+        await browser.until(lambda: "enter again replaces it" in browser.text)
+
+    drive(thirty, script)
+    assert (folder / "comparison.csv").read_text() == "mine"
+
+
+@pytest.mark.parametrize("asks", [True, False])
+def test_a_comparison_that_is_being_written_is_written_once_whatever_is_pressed_meanwhile(
+    thirty: Store, folder: Path, monkeypatch: pytest.MonkeyPatch, asks: bool
+) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("space", "space", "c")
+        gate = Gate.before(monkeypatch, comparison_text, "whole")
+        await browser.press("w")
+        await gate.reached(browser, "enter")
+        await browser.pilot.press("enter", "escape")
+        assert browser.app.going_on() == ["writing the comparison"]
+        if asks:
+            await quit_meanwhile(browser, gate, by="ctrl+q")
+            await browser.until(lambda: not browser.app.is_running)
+        else:
+            gate.open()
+            await browser.until(lambda: isinstance(browser.app.screen, CompareScreen))
+            assert len(browser.notices) == 1
+
+    drive(thirty, script)
+    assert os.listdir(folder) == ["comparison.csv"]
+
+
+def test_a_description_that_cannot_be_saved_under_the_question_is_told_and_not_lost(
+    thirty: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("E", *"good")
+        gate = Gate.before(monkeypatch, thirty, "annotate", error=QueryFailed("the index is full"))
+        await quit_meanwhile(browser, gate, "ctrl+o", by="ctrl+q")
+        await browser.until(lambda: isinstance(browser.app.screen, DescriptionScreen))
+        await browser.until(lambda: "the index is full" in browser.text)
+        assert "good" in browser.text
+
+    drive(thirty, script)
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_tags_that_are_changed_under_the_question_end_the_browser_only_if_nothing_is_to_be_told(
+    thirty: Store, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("a", "t", *"best")
+        error = QueryFailed("the index is full") if fails else None
+        gate = Gate.before(monkeypatch, thirty, "annotate", error=error)
+        await gate.reached(browser, "enter")
+        assert browser.app.going_on() == ["changing tags: 0 of 30"]
+        await quit_meanwhile(browser, gate, by="ctrl+q")
+        if fails:
+            await browser.until(lambda: isinstance(browser.app.screen, ExperimentsScreen))
+            assert browser.notices == ["+best: 0 experiments changed, 30 not touched: the index is full"]
+        else:
+            await browser.until(lambda: not browser.app.is_running)
+
+    drive(thirty, script)
+    assert thirty.tag_counts() == ({} if fails else {"best": 30})
+
+
 def test_a_deletion_that_fails_under_the_question_is_told(thirty: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     async def script(browser: Browser) -> None:
-        gate = Gate(thirty, "delete", monkeypatch, QueryFailed("the index is full"))
+        gate = Gate.before(monkeypatch, thirty, "delete", error=QueryFailed("the index is full"))
         await browser.press("d")
-        await gate.quit(browser, "y")
+        await quit_meanwhile(browser, gate, "y")
         await browser.until(lambda: isinstance(browser.app.screen, ExperimentsScreen))
         await browser.until(lambda: "the index is full" in browser.text)
 
@@ -134,7 +204,7 @@ def test_what_a_purge_could_not_remove_under_the_question_is_listed(
         await browser.press("P")
         assert isinstance(browser.app.screen, ConfirmPurge)
         (run_directory(root, IDS[1]) / ".deleted").unlink()
-        await Gate(runs, "purge", monkeypatch).quit(browser, "3", "enter")
+        await quit_meanwhile(browser, Gate.before(monkeypatch, runs, "purge"), "3", "enter")
         await browser.until(lambda: isinstance(browser.app.screen, FailuresScreen))
         assert "1 experiment not removed" in browser.lines[0]
 
@@ -155,7 +225,8 @@ def test_what_could_not_be_restored_under_the_question_is_listed_and_the_browser
                 (IDS[1],),
             )
         await browser.press(*keys[:-1])
-        await Gate(runs, "restore_batch", monkeypatch).quit(browser, keys[-1], by="ctrl+c")
+        gate = Gate.before(monkeypatch, runs, "restore_batch")
+        await quit_meanwhile(browser, gate, keys[-1], by="ctrl+c")
         await browser.until(lambda: isinstance(browser.app.screen, FailuresScreen))
         assert "1 experiment not restored" in browser.lines[0]
         await browser.press("escape")
@@ -168,7 +239,7 @@ def test_what_could_not_be_restored_under_the_question_is_listed_and_the_browser
 def test_work_that_ends_well_while_something_lies_over_the_question_quits_after_it(
     thirty: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gate = Gate(thirty, "delete", monkeypatch)
+    gate = Gate.before(monkeypatch, thirty, "delete")
 
     async def script(browser: Browser) -> None:
         await browser.press("d")
@@ -177,7 +248,7 @@ def test_work_that_ends_well_while_something_lies_over_the_question_quits_after_
         await browser.until(lambda: isinstance(browser.app.screen, QuitScreen))
         await browser.pilot.resize_terminal(30, 8)
         await browser.until(lambda: not isinstance(browser.app.screen, QuitScreen))
-        gate.open.set()
+        gate.open()
         await browser.until(lambda: not browser.app.going_on())
         await browser.pilot.resize_terminal(80, 24)
         await browser.until(lambda: not browser.app.is_running)
@@ -207,10 +278,10 @@ def test_who_pins_and_leaves_the_experiment_at_once_has_pinned_and_the_list_show
     async def script(browser: Browser) -> None:
         await browser.press("enter")
         assert isinstance(browser.app.screen, ExperimentScreen)
-        gate = Gate(thirty, "annotate", monkeypatch)
+        gate = Gate.before(monkeypatch, thirty, "annotate")
         await browser.pilot.press("p", "escape")
         await browser.until(lambda: isinstance(browser.app.screen, ExperimentsScreen))
-        gate.open.set()
+        gate.open()
         await browser.settle()
         assert browser.notices == ["Pinned"]
         row = browser.screen.table.current
@@ -251,10 +322,10 @@ def test_who_watches_and_leaves_the_experiment_at_once_watches(
     running = next(experiment.id for experiment in found if experiment.status == "running")
 
     async def script(browser: Browser) -> None:
-        gate = Gate(four_hundred, "snapshot_of", monkeypatch)
+        gate = Gate.before(monkeypatch, four_hundred, "snapshot_of")
         await browser.pilot.press("w", "escape")
         await browser.until(lambda: isinstance(browser.app.screen, ExperimentsScreen))
-        gate.open.set()
+        gate.open()
         await browser.settle()
         assert browser.app.first_screen.table.watched == {running}
 

@@ -6,6 +6,7 @@ import pytest
 
 from runicorn_db.filter_language import parse
 from runicorn_db.store import Store
+from runicorn_tui.keymap import Keymap
 from runicorn_tui.saved_filters import is_name, read, written_out
 from runicorn_tui.screens.saved_filters import SavedFiltersScreen
 from runicorn_tui.state import Memory, saved_filters
@@ -82,6 +83,24 @@ def test_a_filter_is_saved_used_renamed_deleted_and_brought_back(four_hundred: S
     start(four_hundred, file, first)
     assert saved_filters(file) == {"failed": "status:failed"}
     start(four_hundred, file, second)
+
+
+def test_the_key_that_was_chosen_for_bringing_a_filter_back_is_told_and_does_it(
+    four_hundred: Store, file: Path
+) -> None:
+    memory = Memory(file, four_hundred.path)
+    memory.remember(saved_filters={"a": "vit"})
+
+    async def script(browser: Browser) -> None:
+        await browser.press("F", "d")
+        assert "@a is deleted, u brings it back" in browser.text
+        await browser.press("z")
+        assert "no filter is saved yet" in browser.text
+        await browser.press("u")
+        assert "@a is back" in browser.text
+
+    drive(four_hundred, script, memory=memory, keymap=Keymap(changed={("saved", "saved-undo"): ("u",)}))
+    assert saved_filters(file) == {"a": "vit"}
 
 
 def test_a_name_that_is_taken_is_replaced_only_when_asked_twice(four_hundred: Store, file: Path) -> None:

@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-from typing import Any
-
 import pytest
 
 from runicorn_db.store import Store
 from runicorn_tui.screens.confirm import ConfirmDelete
 from tests.tui.drive import Browser, drive
-
-
-class Held:
-    """Holds a method of the store back until `open`."""
-
-    def __init__(self, store: Store, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
-        self.open = threading.Event()
-        method = getattr(store, name)
-
-        def held(*args: Any, **kwargs: Any) -> Any:
-            assert self.open.wait(20)
-            return method(*args, **kwargs)
-
-        monkeypatch.setattr(store, name, held)
+from tests.tui.gate import Gate
 
 
 @pytest.mark.parametrize("gives_up", [False, True])
@@ -31,14 +15,14 @@ def test_marking_that_waits_for_the_order_says_so_and_can_be_given_up(
     four_hundred: Store, monkeypatch: pytest.MonkeyPatch, gives_up: bool
 ) -> None:
     async def script(browser: Browser) -> None:
-        held = Held(four_hundred, monkeypatch, "ids")
+        gate = Gate.before(monkeypatch, four_hundred, "ids")
         for key in ("s", "a"):
             await browser.pilot.press(key)
         await browser.until(lambda: "marking… esc gives up" in browser.lines[-2])
         if gives_up:
             await browser.pilot.press("escape")
             await browser.until(lambda: "marking" not in browser.text)
-        held.open.set()
+        gate.open()
         await browser.settle()
         assert "marking" not in browser.text
         assert len(browser.marked) == (0 if gives_up else 400)
@@ -48,13 +32,13 @@ def test_marking_that_waits_for_the_order_says_so_and_can_be_given_up(
 
 def test_grouping_says_so_and_can_be_given_up(four_hundred: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     async def script(browser: Browser) -> None:
-        held = Held(four_hundred, monkeypatch, "group_members")
+        gate = Gate.before(monkeypatch, four_hundred, "group_members")
         for key in ("O", "enter"):
             await browser.pilot.press(key)
         await browser.until(lambda: "grouping… esc gives up" in browser.text)
         await browser.pilot.press("escape")
         await browser.until(lambda: "grouping" not in browser.text)
-        held.open.set()
+        gate.open()
         await browser.settle()
         assert browser.screen.group_by is None
         assert " 1/400" in browser.text
@@ -67,7 +51,7 @@ def test_a_dialog_that_takes_its_time_says_so_and_can_be_given_up(
     four_hundred: Store, monkeypatch: pytest.MonkeyPatch, gives_up: bool
 ) -> None:
     async def script(browser: Browser) -> None:
-        held = Held(four_hundred, monkeypatch, "ids")
+        gate = Gate.before(monkeypatch, four_hundred, "ids")
         for key in ("s", "d", "r"):
             await browser.pilot.press(key)
         await browser.until(lambda: "one moment… esc gives up" in browser.lines[-2])
@@ -75,7 +59,7 @@ def test_a_dialog_that_takes_its_time_says_so_and_can_be_given_up(
             for key in ("escape", "space"):
                 await browser.pilot.press(key)
             await browser.until(lambda: "1 marked" in browser.text)
-        held.open.set()
+        gate.open()
         await browser.settle()
         assert "one moment" not in browser.text
         assert isinstance(browser.app.screen, ConfirmDelete) is not gives_up

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from textual.events import Paste
 
-from runicorn_db.outcomes import ChangeResult
 from runicorn_db.query import ExperimentQuery
 from runicorn_db.store import Store
+from runicorn_tui.app import TooSmall
 from runicorn_tui.screens.tags import TagsScreen
 from runicorn_tui.widgets.tag_input import TagInput
 from tests.tui import indexed
 from tests.tui.drive import Browser, drive, opened
+from tests.tui.gate import Gate
 from tests.tui.test_golden import HOSTILE
 
 Golden = Callable[[str, str], None]
@@ -71,7 +70,8 @@ def test_tags_of_the_marked_ones_are_added_and_taken_away(tagged: Store) -> None
 
 def test_without_marks_it_is_about_the_one_under_the_cursor(tagged: Store) -> None:
     async def script(browser: Browser) -> None:
-        await browser.press("down", "t", *"x", "enter", "t", *"x", "enter")
+        await browser.press("down", "t", *"x", "enter")
+        await browser.press("t", *"x", "enter")
         assert browser.notices == ["+x: 1 experiment changed", "+x: 0 experiments changed, 1 had it so already"]
 
     drive(tagged, script)
@@ -190,30 +190,68 @@ def test_on_the_screen_of_an_experiment_it_is_about_that_one(tagged: Store) -> N
 
 
 def test_escape_stops_between_two_parts_and_says_what_was_changed(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    three_thousand: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    indexed.add(store, indexed.numbered(3000), root=tmp_path / "root")
-    has_begun, may_go_on = threading.Event(), threading.Event()
-    annotate = store.annotate
-
-    def slow(*args: Any, **kwargs: Any) -> ChangeResult:
-        has_begun.set()
-        assert may_go_on.wait(10)
-        return annotate(*args, **kwargs)
-
-    monkeypatch.setattr(store, "annotate", slow)
+    gate = Gate.before(monkeypatch, three_thousand, "annotate")
 
     async def script(browser: Browser) -> None:
         await browser.press("a", "t")
-        for key in (*"best", "enter"):
-            await browser.pilot.press(key)
-        await browser.until(has_begun.is_set)
+        await gate.reached(browser, *"best", "enter")
         assert "0 of 3,000   esc stops here" in browser.text
         await browser.pilot.press("escape")
         await browser.pilot.pause()
-        may_go_on.set()
+        gate.open()
         await browser.until(lambda: not isinstance(browser.app.screen, TagsScreen))
         assert browser.notices == ["+best: 1,000 experiments changed, 2,000 not touched"]
 
-    drive(store, script)
-    assert store.tag_counts() == {"best": 1000}
+    drive(three_thousand, script)
+    assert three_thousand.tag_counts() == {"best": 1000}
+
+
+def is_open(browser: Browser) -> bool:
+    return isinstance(browser.app.screen, TagsScreen)
+
+
+def test_tags_changed_while_the_window_is_too_small_close_the_dialog_once_it_has_room(
+    tagged: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("t", *"best")
+        gate = Gate.before(monkeypatch, tagged, "annotate")
+        await gate.reached(browser, "enter")
+        await browser.pilot.resize_terminal(30, 8)
+        await browser.until(lambda: not is_open(browser))
+        gate.open()
+        await browser.settle()
+        assert "Needs 40x10" in browser.text
+        await browser.pilot.resize_terminal(80, 24)
+        await browser.settle()
+        assert browser.screen.is_current
+        assert browser.notices == ["+best: 1 experiment changed"]
+
+    drive(tagged, script)
+
+
+def test_what_opens_over_the_dialog_just_when_it_was_to_close_stays_and_the_dialog_closes_after_it(
+    tagged: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def script(browser: Browser) -> None:
+        await browser.press("t", *"best")
+        gate = Gate.before(monkeypatch, tagged, "annotate")
+        await gate.reached(browser, "enter")
+        dialog = browser.app.screen
+        await browser.app.push_screen(TooSmall())
+        gate.open()
+        await browser.settle()
+        # In one step: the dialog hears that it is on top only when it is not any more.
+        browser.app.pop_screen()
+        last = TooSmall()
+        browser.app.push_screen(last)
+        await browser.settle()
+        assert browser.app.screen_stack[1:] == [dialog, last]
+        await browser.app.pop_screen()
+        await browser.settle()
+        assert browser.screen.is_current
+        assert browser.notices == ["+best: 1 experiment changed"]
+
+    drive(tagged, script)

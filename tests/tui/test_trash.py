@@ -1,16 +1,13 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from runicorn_db.outcomes import ChangeResult
 from runicorn_db.query import ExperimentQuery
 from runicorn_db.store import Store
 from runicorn_tui.screens.experiments import ExperimentsScreen
@@ -19,6 +16,7 @@ from runicorn_tui.screens.trash import DeletedScreen, DeletedTable, TrashScreen
 from runicorn_tui.widgets.line_table import LineTable
 from tests.tui import indexed
 from tests.tui.drive import Browser, drive
+from tests.tui.gate import Gate
 
 
 @pytest.fixture
@@ -81,29 +79,13 @@ def test_r_restores_an_act_and_the_list_shows_it(ten: Store) -> None:
     drive(ten, script, clock=time.time)
 
 
-class SlowRestore(Store):
-    """Restores only when `may_go_on` is set."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self.may_go_on = threading.Event()
-
-    def restore(self, *arguments: Any, **named: Any) -> ChangeResult:
-        assert self.may_go_on.wait(30)
-        return super().restore(*arguments, **named)
-
-    def restore_batch(self, batch_id: int) -> ChangeResult:
-        assert self.may_go_on.wait(30)
-        return super().restore_batch(batch_id)
-
-
 @pytest.mark.parametrize("keys", [("r", "escape"), ("enter", "r", "escape", "escape"), ("z", "escape")], ids=str)
 def test_a_screen_that_is_left_before_the_end_of_a_restoration_ends_nothing_and_the_list_shows_it(
-    ten: Store, keys: Sequence[str]
+    ten: Store, monkeypatch: pytest.MonkeyPatch, keys: Sequence[str]
 ) -> None:
+    gate = Gate.before(monkeypatch, ten, "restore", "restore_batch")
+
     async def script(browser: Browser) -> None:
-        store = browser.app.store
-        assert isinstance(store, SlowRestore)
         await browser.press("space", "d", "y")
         assert "/9" in browser.text
         await browser.press("X")
@@ -111,31 +93,31 @@ def test_a_screen_that_is_left_before_the_end_of_a_restoration_ends_nothing_and_
             await browser.pilot.press(key)
         await browser.until(lambda: isinstance(browser.app.screen, ExperimentsScreen))
         await browser.until(lambda: "/9" in browser.text)
-        store.may_go_on.set()
+        gate.open()
         await browser.settle()
         assert "/10" in browser.text
         assert any("restored" in notice for notice in browser.notices)
 
-    with SlowRestore(ten.path) as store:
-        drive(store, script)
+    drive(ten, script)
 
 
-def test_what_cannot_be_restored_any_more_is_said_on_the_screen_below(ten: Store) -> None:
+def test_what_cannot_be_restored_any_more_is_said_on_the_screen_below(
+    ten: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ten.delete(ids(ten)[:3], source="cli")
+    gate = Gate.before(monkeypatch, ten, "restore_batch")
+
     async def script(browser: Browser) -> None:
-        store = browser.app.store
-        assert isinstance(store, SlowRestore)
         await browser.press("X")
         for key in ("r", "escape"):
             await browser.pilot.press(key)
         with closing(sqlite3.connect(ten.path)) as connection:
             connection.execute("ALTER TABLE batch RENAME TO gone")
-        store.may_go_on.set()
+        gate.open()
         await browser.settle()
         assert any("batch" in notice for notice in browser.notices)
 
-    ten.delete(ids(ten)[:3], source="cli")
-    with SlowRestore(ten.path) as store:
-        drive(store, script)
+    drive(ten, script)
 
 
 def test_enter_lists_the_experiments_and_r_restores_one(ten: Store) -> None:

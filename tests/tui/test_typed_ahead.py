@@ -13,14 +13,9 @@ from runicorn_tui.screens.description import DescriptionScreen
 from runicorn_tui.widgets.experiment_table import ExperimentTable
 from runicorn_tui.widgets.grouped_table import GroupedTable
 from tests.tui import indexed
-from tests.tui.drive import Browser, drive
+from tests.tui.drive import Browser, drive, key_event
 from tests.tui.terminal_harness import Terminal
 from tests.tui.tour import STOPS
-
-_CHARACTERS = {
-    "slash": "/", "enter": "\r", "escape": "\x1b", "tab": "\t", "colon": ":", "space": " ", "greater_than_sign": ">",
-    "question_mark": "?",
-}  # fmt: skip
 
 _READ_MEANWHILE = ("log", "log search")
 """Where the lines on screen depend on how much of the file is read by the time a key comes."""
@@ -31,7 +26,7 @@ _LISTED_MEANWHILE = "file"
 def at_once(browser: Browser, *keys: str) -> None:
     """All keys before the program has seen the first of them."""
     for key in keys:
-        browser.app.post_message(events.Key(key, _CHARACTERS.get(key, key if len(key) == 1 else None)))
+        browser.app.post_message(key_event(key))
 
 
 async def shown(browser: Browser) -> tuple[str, object, str]:
