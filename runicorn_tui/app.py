@@ -155,7 +155,12 @@ class RunicornApp(Companions, Notices, TypedAhead):
         A worker of a screen that was left meanwhile ends here: there is nothing any more to show the answer on.
         """
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, partial(question, *args, **kwargs))
+            answer = asyncio.get_running_loop().run_in_executor(self._threads, partial(question, *args, **kwargs))
+        except RuntimeError:
+            # The browser has ended, and its threads.
+            raise asyncio.CancelledError from None
+        try:
+            return await answer
         finally:
             if self._is_asked_for_nobody():
                 raise asyncio.CancelledError

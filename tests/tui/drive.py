@@ -67,7 +67,8 @@ class Browser:
         with self.typed_in_no_time():
             for key in keys:
                 self.app.post_message(key_event(key))
-                await self.settle()
+                await self._work_done(0)
+        await self.settle()
 
     async def type(self, text: str) -> None:
         """Types a text in no time, then waits for the end of the pause after the last letter."""
@@ -94,16 +95,20 @@ class Browser:
 
     async def settle(self) -> None:
         """Waits for keys, for workers (but those that wait for a person) and for what they posted."""
+        await self._work_done(None)
+
+    async def _work_done(self, pause: float | None) -> None:
+        """`pause`: how long it must rest again and again, seconds; None while the process works hard."""
         quiet = 0
         async with asyncio.timeout(DEADLINE):
-            while quiet < 3:
+            while quiet < 3 and self.app.is_running:
                 if self._is_busy:
                     quiet = 0
                     await asyncio.sleep(0.002)
                 else:
                     quiet += 1
                     await self.app.animator.wait_until_complete()
-                    await self.pilot.pause(0)
+                    await self.pilot.pause(pause)
 
     @property
     def _is_busy(self) -> bool:

@@ -165,3 +165,13 @@ def test_an_answer_that_comes_while_the_browser_closes_is_dropped(
 
     drive(four_hundred, script)
     assert workers[0].state is WorkerState.CANCELLED
+
+
+def test_who_asks_after_the_end_ends(four_hundred: Store) -> None:
+    async def script(browser: Browser) -> None:
+        browser.app._threads.shutdown()
+        worker = browser.app.run_worker(browser.app.ask(four_hundred.roots))
+        await browser.until(lambda: worker.is_finished)
+        assert worker.state is WorkerState.CANCELLED
+
+    drive(four_hundred, script)

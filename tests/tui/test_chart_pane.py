@@ -607,7 +607,7 @@ def test_nothing_is_read_before_the_charts_are_looked_at(store, run, monkeypatch
     async def script(browser: Browser) -> None:
         assert asked == []
         await browser.press("3")
-        assert len(asked) == 3
+        await browser.until(lambda: len(asked) == 3)
 
     opened(store, script)
 
@@ -618,7 +618,9 @@ def test_a_click_on_a_page_reads_only_what_is_missing(store, seven, monkeypatch)
     monkeypatch.setattr(Store, "series", lambda self, query: (asked.append(query.metrics), series(self, query))[1])
 
     async def script(browser: Browser) -> None:
-        await browser.press("3", "end", "home", "E", "L", "m")
+        await browser.press("3")
+        await browser.until(lambda: len(asked) == 6)
+        await browser.press("end", "home", "E", "L", "m")
         assert sorted(asked) == [(f"metric {number}",) for number in range(6)] + [("spiky",)]
         assert pane(browser).view.smoothing
 
