@@ -47,6 +47,7 @@ demo: $(VENV)/.installed
 test: $(VENV)/.test
 	@mkdir -p build
 	$(BIN)/coverage erase
+	@# What is measured is api/ and db/, of which the terminal's tests would be half as slow again.
 	$(BIN)/pytest -m "not alone" -n 4 --dist worksteal tests/tui 2>&1 | tee build/pytest.txt
 	$(BIN)/coverage run -m pytest -m "not alone" -n 4 --dist worksteal --ignore tests/tui 2>&1 | tee -a build/pytest.txt
 	$(BIN)/coverage run -m pytest -m alone 2>&1 | tee -a build/pytest.txt
