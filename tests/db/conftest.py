@@ -12,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from runicorn_db.store import Store
+from runicorn_db.sync import sync
+
 REAL_ROOTS = Path(__file__).parents[1] / "data" / "roots"
 
 Snapshot = dict[str, tuple[int, int, int]]
@@ -75,3 +78,12 @@ def directory_of_ordinary_user() -> Iterator[Path]:
     yield path
     os.seteuid(user)
     shutil.rmtree(path)
+
+
+@pytest.fixture
+def store(tmp_path: Path, root: Path) -> Iterator[Store]:
+    """An index of the `root` of a test."""
+    with Store(tmp_path / "index.db") as opened:
+        opened.add_root(root)
+        sync(opened)
+        yield opened

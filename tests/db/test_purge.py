@@ -37,14 +37,6 @@ def root(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def store(tmp_path: Path, root: Path) -> Iterator[Store]:
-    with Store(tmp_path / "index.db") as opened:
-        opened.add_root(root)
-        sync(opened)
-        yield opened
-
-
 def folder_of(root: Path, name: str) -> Path:
     return root / ("vision/resnet/runs" if name in "abc" else "runs/vision/resnet") / name
 

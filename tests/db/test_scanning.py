@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,14 +22,6 @@ def root(tmp_path: Path) -> Path:
     for name in "abc":
         settle(write_run(folder, name, steps=[{"loss": 1.0}]))
     return folder
-
-
-@pytest.fixture
-def store(tmp_path: Path, root: Path) -> Iterator[Store]:
-    with Store(tmp_path / "index.db") as opened:
-        opened.add_root(root)
-        sync(opened)
-        yield opened
 
 
 def settle(folder: Path) -> None:

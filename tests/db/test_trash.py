@@ -36,14 +36,6 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(tmp_path: Path, root: Path) -> Iterator[Store]:
-    with Store(tmp_path / "index.db") as opened:
-        opened.add_root(root)
-        sync(opened)
-        yield opened
-
-
-@pytest.fixture
 def fresh_store(tmp_path: Path, root: Path) -> Iterator[Store]:
     """An index that knows the root and has read nothing yet, as after the loss of the other."""
     with Store(tmp_path / "fresh.db") as opened:

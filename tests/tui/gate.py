@@ -50,3 +50,14 @@ class Gate:
         for key in keys:
             await browser.pilot.press(key)
         await browser.until(self._has_come.is_set)
+
+    async def open_while_too_small(self, browser: Browser) -> None:
+        """Lets it go on in a window too small to show anything, then makes that large again."""
+        covered = browser.app.screen
+        await browser.pilot.resize_terminal(30, 8)
+        await browser.until(lambda: browser.app.screen is not covered)
+        self.open()
+        await browser.settle()
+        assert "Needs 40x10" in browser.text
+        await browser.pilot.resize_terminal(80, 24)
+        await browser.settle()

@@ -185,13 +185,7 @@ def test_what_is_saved_while_the_window_is_too_small_closes_the_dialog_once_it_h
         await browser.press("E", *" more")
         gate = Gate.before(monkeypatch, described, "annotate")
         await gate.reached(browser, "ctrl+o")
-        await browser.pilot.resize_terminal(30, 8)
-        await browser.until(lambda: not is_open(browser))
-        gate.open()
-        await browser.settle()
-        assert "Needs 40x10" in browser.text
-        await browser.pilot.resize_terminal(80, 24)
-        await browser.settle()
+        await gate.open_while_too_small(browser)
         assert browser.screen.is_current
         assert browser.notices == ["Description saved"]
 

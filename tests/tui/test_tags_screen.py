@@ -208,10 +208,6 @@ def test_escape_stops_between_two_parts_and_says_what_was_changed(
     assert three_thousand.tag_counts() == {"best": 1000}
 
 
-def is_open(browser: Browser) -> bool:
-    return isinstance(browser.app.screen, TagsScreen)
-
-
 def test_tags_changed_while_the_window_is_too_small_close_the_dialog_once_it_has_room(
     tagged: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -219,13 +215,7 @@ def test_tags_changed_while_the_window_is_too_small_close_the_dialog_once_it_has
         await browser.press("t", *"best")
         gate = Gate.before(monkeypatch, tagged, "annotate")
         await gate.reached(browser, "enter")
-        await browser.pilot.resize_terminal(30, 8)
-        await browser.until(lambda: not is_open(browser))
-        gate.open()
-        await browser.settle()
-        assert "Needs 40x10" in browser.text
-        await browser.pilot.resize_terminal(80, 24)
-        await browser.settle()
+        await gate.open_while_too_small(browser)
         assert browser.screen.is_current
         assert browser.notices == ["+best: 1 experiment changed"]
 
