@@ -141,6 +141,11 @@ def row(label: str, values: Sequence[float], unit: str) -> None:
     print(f"| {label} | {statistics.median(values):,.1f} {unit} | {max(values):,.1f} {unit} |", flush=True)
 
 
+def memory(label: str, browser: Browser) -> None:
+    row(label, [browser.memory], "MiB")
+    row(f"{label}, highest", [browser.peak], "MiB")
+
+
 def starting(index: Path, rounds: int) -> None:
     firsts: list[float] = []
     totals: list[float] = []
@@ -226,12 +231,10 @@ def filtering(index: Path) -> None:
         browser.settle(4.0)
         browser.send("\r")
         browser.settle(2.0)
-    row("RSS after demanding filters", [browser.memory], "MiB")
-    row("RSS after demanding filters, highest", [browser.peak], "MiB")
+    memory("RSS after demanding filters", browser)
     browser.send("s")
     browser.settle(4.0)
-    row("RSS in another order then", [browser.memory], "MiB")
-    row("RSS in another order then, highest", [browser.peak], "MiB")
+    memory("RSS in another order then", browser)
     browser.quit()
 
 
@@ -247,8 +250,7 @@ def marking(index: Path) -> None:
     row("down among a million marks", [browser.press(DOWN)[0] for _ in range(9)], "ms")
     browser.send("d")
     row("d: dialog", [browser.until(lambda text: " type " in text or "Nothing to move" in text)], "s")
-    row("d: RSS", [browser.memory], "MiB")
-    row("d: RSS, highest", [browser.peak], "MiB")
+    memory("d: RSS", browser)
     browser.send(ESCAPE)
     browser.settle()
     browser.send("s")
@@ -257,8 +259,7 @@ def marking(index: Path) -> None:
     browser.settle()
     browser.send("a")
     row("a in another order", [browser.until(lambda text: " marked" in text)], "s")
-    row("RSS then", [browser.memory], "MiB")
-    row("RSS then, highest", [browser.peak], "MiB")
+    memory("RSS then", browser)
     browser.quit()
 
 
@@ -282,8 +283,7 @@ def deleting(index: Path) -> None:
     browser.settle()
     browser.send("z")
     row(f"{int(number):,} brought back", [browser.until(lambda text: " restored" in text)], "s")
-    row("RSS then", [browser.memory], "MiB")
-    row("RSS then, highest", [browser.peak], "MiB")
+    memory("RSS then", browser)
     browser.settle()
     browser.quit()
 
@@ -314,8 +314,7 @@ def trashing(experiments: int) -> None:
         row("until the last marker file is there", [time.perf_counter() - began], "s")
         browser.send("z")
         row("z: all brought back", [browser.until(lambda text: " restored" in text)], "s")
-        row("RSS then", [browser.memory], "MiB")
-        row("RSS then, highest", [browser.peak], "MiB")
+        memory("RSS then", browser)
         browser.settle()
         browser.quit()
 

@@ -328,10 +328,7 @@ class RunicornApp(Companions, Notices, TypedAhead):
         if is_small and told is None:
             self.push_screen(TooSmall())
         elif told is not None and not is_small:
-            if told is self.screen:
-                self.pop_screen()
-            else:
-                self._take_away(told)
+            self._take_away(told)
 
     def _screen_changed(self, screen: Screen[object]) -> None:
         super()._screen_changed(screen)
@@ -346,9 +343,13 @@ class RunicornApp(Companions, Notices, TypedAhead):
         return next((screen for screen in self._screen_stack if isinstance(screen, TooSmall)), None)
 
     def _take_away(self, screen: Screen[None]) -> None:
-        # Textual takes away only the topmost; behind what was opened over it this would hide the screens.
-        self._screen_stack.remove(screen)
-        screen.remove()
+        """Wherever it lies: behind what was opened over it, it would hide the screens."""
+        if screen is self.screen:
+            self.pop_screen()
+        else:
+            # Textual takes away only the topmost.
+            self._screen_stack.remove(screen)
+            screen.remove()
 
 
 class TooSmall(ModalScreen[None]):

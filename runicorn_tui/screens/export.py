@@ -241,9 +241,7 @@ class ExportScreen(FileDialog):
         self._show_keys()
         with self.reporting_file(), self.app.doing(self._doing):
             path = await self.destination(replaces=replaces)
-            if path is None:
-                self.app.stay_open()
-            else:
+            if path is not None:
                 self.show_prompt(Drawn("looking at what there is…"), "$accent")
                 await self._written(path, await self.app.ask(self._table), replaces=replaces)
         self._is_writing = self._is_called_off = False

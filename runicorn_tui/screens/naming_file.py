@@ -68,6 +68,7 @@ class FileDialog(Choosing[str | None], ClosingItself[str | None]):
         if replaces or not await ask(path.exists):
             return path
         self.replaces = path
+        self.app.stay_open()
         self.show_prompt(f"{path} is there already: {self.how_to_replace()}", "$warning")
         return None
 

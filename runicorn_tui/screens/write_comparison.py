@@ -120,9 +120,7 @@ class WriteComparisonScreen(FileDialog):
         with self.reporting_file(), self.app.doing(lambda: "writing the comparison"):
             path = await self.destination(replaces=replaces)
             self._show_form()
-            if path is None:
-                self.app.stay_open()
-            else:
+            if path is not None:
                 await self.app.ask(self._write, path, self._form, replaces)
                 self.finish_with(path, self._what)
         self._is_writing = False

@@ -47,8 +47,7 @@ class Gate:
 
     async def reached(self, browser: Browser, *keys: str) -> None:
         """Presses keys that begin something, and waits until it has come to the gate."""
-        for key in keys:
-            await browser.pilot.press(key)
+        await browser.pilot.press(*keys)
         await browser.until(self._has_come.is_set)
 
     async def open_while_too_small(self, browser: Browser) -> None:

@@ -125,6 +125,17 @@ def rename(store: Store, experiment_id: str, name: str) -> None:
         connection.execute("UPDATE experiment SET name = ? WHERE id = ?", (name, experiment_id))
 
 
+def being_purged(store: Store, experiment_id: str) -> None:
+    """As a purge leaves an experiment that has begun to remove it."""
+    with store.database.writing() as connection:
+        connection.execute(
+            "INSERT INTO purge (experiment_id, root_path, root_inode, path, run_inode, aside, size_bytes, file_count,"
+            " source, user, purged_at) SELECT id, '/nowhere', 1, path, 1, CAST('x/0123456789abcdef' AS BLOB), 5, 1,"
+            " 'cli', 'me', 1 FROM experiment WHERE id = ?",
+            (experiment_id,),
+        )
+
+
 def numbered(count: int, **same: object) -> list[Entry]:
     """Equal experiments but for their number, the newest first."""
     pattern = Entry(id="", name="", **same)  # pyright: ignore[reportArgumentType]

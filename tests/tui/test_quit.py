@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +23,7 @@ from runicorn_tui.screens.quit import QuitScreen
 from runicorn_tui.screens.report import FailuresScreen
 from runicorn_tui.screens.write_comparison import WriteComparisonScreen
 from tests.db.runs import CREATED, write_run
+from tests.tui import indexed
 from tests.tui.drive import Browser, drive, opened
 from tests.tui.gate import Gate
 
@@ -41,11 +41,10 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def runs(tmp_path: Path, root: Path) -> Iterator[Store]:
-    with Store(tmp_path / "index.db") as store:
-        store.add_root(root)
-        sync(store)
-        yield store
+def runs(store: Store, root: Path) -> Store:
+    store.add_root(root)
+    sync(store)
+    return store
 
 
 async def quit_meanwhile(browser: Browser, gate: Gate, *keys: str, by: str = "q") -> None:
@@ -217,13 +216,7 @@ def test_what_could_not_be_restored_under_the_question_is_listed_and_the_browser
 ) -> None:
     async def script(browser: Browser) -> None:
         await browser.press("a", "d", "y")
-        with runs.database.writing() as connection:
-            connection.execute(
-                "INSERT INTO purge (experiment_id, root_path, root_inode, path, run_inode, aside, size_bytes,"
-                " file_count, source, user, purged_at) SELECT id, '/nowhere', 1, path, 1,"
-                " CAST('x/0123456789abcdef' AS BLOB), 5, 1, 'cli', 'me', 1 FROM experiment WHERE id = ?",
-                (IDS[1],),
-            )
+        indexed.being_purged(runs, IDS[1])
         await browser.press(*keys[:-1])
         gate = Gate.before(monkeypatch, runs, "restore_batch")
         await quit_meanwhile(browser, gate, keys[-1], by="ctrl+c")

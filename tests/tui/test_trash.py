@@ -237,13 +237,7 @@ def test_ten_thousand_deletions_are_all_listed(ten: Store) -> None:
 def test_what_is_being_removed_cannot_be_restored_and_is_listed(ten: Store) -> None:
     gone = ids(ten)[:2]
     ten.delete(gone, source="cli")
-    with ten.database.writing() as connection:
-        connection.execute(
-            "INSERT INTO purge (experiment_id, root_path, root_inode, path, run_inode, aside, size_bytes, file_count,"
-            " source, user, purged_at) SELECT id, '/nowhere', 1, path, 1, CAST('x/0123456789abcdef' AS BLOB), 5, 1,"
-            " 'cli', 'me', 1 FROM experiment WHERE id = ?",
-            (gone[0],),
-        )
+    indexed.being_purged(ten, gone[0])
 
     async def script(browser: Browser) -> None:
         await browser.press("X")
